@@ -1,0 +1,41 @@
+"""What an analyzer is: one artifact in, a stream of events out.
+
+An analyzer is a function `inspect(artifact, context) -> Iterator[Event]`. It yields
+
+- `Finding`: something seen; it stays, whatever happens later (design law 4),
+- `Coverage`: only to say that a *part* was opaque, limited, unsupported or failed,
+- `Artifact`: a nested member, which the engine identifies and inspects in its turn.
+
+It raises `Malformed` when the bytes are not its format and `LimitReached` when a budget is
+spent; the engine writes the artifact's own coverage row from how the stream ends. It opens no
+file, fetches nothing, prints nothing, and catches no error that it did not expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from weighbridge.core.artifact import Artifact
+from weighbridge.core.finding import Finding
+from weighbridge.core.limits import Budget
+from weighbridge.core.report import Coverage
+from weighbridge.knowledge.callables import CallableKnowledge
+
+
+Event = Finding | Coverage | Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an analyzer may use beside the artifact."""
+
+    budget: Budget
+    callables: CallableKnowledge
+
+
+class Analyzer(Protocol):
+    """The shape of every `inspect` function in this package."""
+
+    def __call__(self, artifact: Artifact, context: Context) -> Iterator[Event]: ...

@@ -1,0 +1,1 @@
+"""The words of the product: artifact, finding, coverage, report, limits. Pure data."""

@@ -1,0 +1,90 @@
+"""What a scan of one target found, and what it could and could not look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from weighbridge.core.artifact import Origin
+from weighbridge.core.finding import Finding
+
+
+class Outcome(StrEnum):
+    """How far we got with one artifact. `Nothing found` and `could not look` never mix."""
+
+    ANALYZED = "analyzed"
+    """Everything that a loader would run was read."""
+    OPAQUE = "opaque"
+    """No loader runs anything in it (tensor bytes, documents, images): recognised, not judged."""
+    UNSUPPORTED = "unsupported"
+    """A loader could run it and we can't read it yet, or an extra is missing."""
+    LIMITED = "limited"
+    """A budget was spent before the end."""
+    FAILED = "failed"
+    """Unreadable, malformed, or the analysis itself broke."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self in (Outcome.ANALYZED, Outcome.OPAQUE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """One row for each artifact that the scan met, nested ones included.
+
+    Attributes:
+        path: see `Artifact.path`.
+        format: a word from `formats.identify.Format`, or `unknown`.
+        size_bytes: size of the artifact; None when it is not known.
+        bytes_read: bytes fetched from the artifact's own source.
+        detail: a sentence: what was not looked at, and what to do. Empty when all is well.
+    """
+
+    path: tuple[str, ...]
+    format: str
+    outcome: Outcome
+    size_bytes: int | None = None
+    bytes_read: int = 0
+    detail: str = ""
+
+    @property
+    def artifact(self) -> str:
+        return "!/".join(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """What a remote target cost."""
+
+    requests: int = 0
+    bytes_received: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The facts of one target, before any policy.
+
+    Attributes:
+        target: exactly as the user typed it.
+        findings: in the order in which they were met, without repeats.
+        coverage: in the order in which artifacts were finished.
+    """
+
+    target: str
+    origin: Origin
+    findings: tuple[Finding, ...]
+    coverage: tuple[Coverage, ...]
+    traffic: Traffic = Traffic()
+    seconds: float = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        return all(row.outcome.is_complete for row in self.coverage)
+
+
+class Verdict(StrEnum):
+    """What the gate says."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCOMPLETE = "incomplete"

@@ -1,0 +1,63 @@
+"""Every error weighbridge raises on purpose.
+
+    WeighbridgeError
+    ├── UsageError           the caller asked for something impossible
+    ├── TargetError          a target cannot be reached at all
+    │   ├── TargetNotFound       no such path, repository or revision
+    │   ├── AccessDenied         gated, private, or the token is refused
+    │   └── TargetUnavailable    offline, rate limited, server broken
+    ├── ReadError            bytes of one artifact could not be read; the scan goes on
+    ├── Malformed            a parser says: these bytes are not that format (reason, offset)
+    └── LimitReached         a budget of `Limits` is spent; the artifact is LIMITED
+
+`UsageError` and `TargetError` end in exit code 2. The other three never reach the
+caller of `scan`: the engine turns each into a coverage row.
+"""
+
+from __future__ import annotations
+
+
+class WeighbridgeError(Exception):
+    """Root of the tree. `str(error)` is a sentence for people: what, where, what next."""
+
+
+class UsageError(WeighbridgeError):
+    """The request itself is wrong (an unknown option value, a broken policy file)."""
+
+
+class TargetError(WeighbridgeError):
+    """A target can't be reached at all."""
+
+
+class TargetNotFound(TargetError):
+    """No such path, repository, revision or file."""
+
+
+class AccessDenied(TargetError):
+    """The target exists, but this user may not read it."""
+
+
+class TargetUnavailable(TargetError):
+    """The network, the server or a rate limit stands between us and the target."""
+
+
+class ReadError(WeighbridgeError):
+    """Some bytes of one artifact could not be read."""
+
+
+class Malformed(WeighbridgeError):
+    """The bytes break the rules of the format they claim.
+
+    Attributes:
+        reason: what is wrong, in a few words, without the file's name.
+        offset: where, in bytes from the start of the artifact.
+    """
+
+    def __init__(self, reason: str, offset: int = 0) -> None:
+        super().__init__(f"{reason} (at byte {offset})")
+        self.reason = reason
+        self.offset = offset
+
+
+class LimitReached(WeighbridgeError):
+    """A budget is spent. `str(error)` names the limit, its value and how to raise it."""

@@ -1,0 +1,1 @@
+"""Pure, total, bounded parsers: bytes in, a typed structure out or `Malformed`. They know no rule."""
