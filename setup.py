@@ -1,0 +1,44 @@
+"""Compile the pickle machine when the build can, and carry signatures/ into the package.
+
+Everything else is in pyproject.toml. Without a C compiler, or with WEIGHBRIDGE_PURE=1, the machine
+stays plain Python: slower, the same results.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+MACHINE = "src/weighbridge/formats/pickle/machine.py"
+
+
+class BuildWithSignatures(build_py):
+    """Copies the top-level signatures/ to weighbridge/signatures in wheels.
+
+    Editable installs find it in the repository, see weighbridge.knowledge.locate.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            target = Path(self.build_lib, "weighbridge", "signatures")
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(ROOT / "signatures", target)
+
+
+def extensions() -> list[Extension]:
+    if os.environ.get("WEIGHBRIDGE_PURE") == "1":
+        return []
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        return []
+    machine = Extension("weighbridge.formats.pickle.machine", [MACHINE], optional=True)
+    directives = {"language_level": 3, "boundscheck": True, "wraparound": False, "initializedcheck": False, "annotation_typing": False}
+    return cythonize([machine], compiler_directives=directives)
+
+
+setup(cmdclass={"build_py": BuildWithSignatures}, ext_modules=extensions())
