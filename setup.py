@@ -12,7 +12,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-MACHINE = "src/weighbridge/formats/pickle/machine.py"
+COMPILED = ("store", "machine")
 
 
 class BuildWithSignatures(build_py):
@@ -36,9 +36,22 @@ def extensions() -> list[Extension]:
         from Cython.Build import cythonize
     except ImportError:
         return []
-    machine = Extension("weighbridge.formats.pickle.machine", [MACHINE], optional=True)
-    directives = {"language_level": 3, "boundscheck": True, "wraparound": False, "initializedcheck": False, "annotation_typing": False}
-    return cythonize([machine], compiler_directives=directives)
+    modules = [
+        Extension(
+            f"weighbridge.formats.pickle.{name}",
+            [f"src/weighbridge/formats/pickle/{name}.py"],
+            optional=True,
+        )
+        for name in COMPILED
+    ]
+    directives = {
+        "language_level": 3,
+        "boundscheck": True,
+        "wraparound": False,
+        "initializedcheck": False,
+        "annotation_typing": False,
+    }
+    return cythonize(modules, compiler_directives=directives, include_path=["src"])
 
 
 setup(cmdclass={"build_py": BuildWithSignatures}, ext_modules=extensions())

@@ -1,0 +1,210 @@
+"""Find every pickle in a buffer, in every way that a loader would read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from weighbridge.formats.pickle import machine as m
+from weighbridge.formats.pickle.frames import flatten
+from weighbridge.formats.pickle.joblib_arrays import raw_array
+from weighbridge.formats.pickle.literals import Buffer
+from weighbridge.formats.pickle.trace import AnomalyKind, Halt, Reading, Stream, _Everything
+
+_START = re.compile(
+    rb"\x80[\x02-\x05]|[ci](?=[A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n)|\((?=[^\n]{0,200}\n)"
+)
+_WORD = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
+_SEARCH_BYTES = 256 << 20
+_ATTEMPTS = 200_000
+_SPENT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Bytes between pickles, or behind the last, in which no pickle was found."""
+
+    start: int
+    stop: int
+    searched: bool
+
+
+def as_indexable(data: Buffer) -> Buffer:
+    """The interpreted machine indexes bytes faster than views; the compiled one copies nothing."""
+    return data if m.IS_COMPILED else bytes(data)
+
+
+def read_pickles(data: Buffer, *, max_events: int) -> Iterator[Stream | Gap]:
+    """Yield the streams of a buffer in order, and the gaps between them.
+
+    The first stream starts at 0, whatever is there. Behind each stream the next one is looked
+    for at once, then by search: loaders call `load` again, and payloads hide behind padding.
+    """
+    data = as_indexable(data)
+    position = 0
+    in_sequence = True
+    while position < len(data):
+        stream = read_one(data, position, max_events=max_events)
+        if position == 0 or is_plausible(stream) or (in_sequence and _does_something(stream)):
+            yield from _with_other_readings(data, stream, max_events)
+            in_sequence = stream.halt is Halt.STOP
+            if stream.halt is Halt.EVENT_LIMIT:
+                return
+            if stream.halt is Halt.STOP or stream.skips:
+                position = max(stream.stop, position + 1)
+                continue
+            position = max(stream.halted_at, position + 1)
+        found = _search(data, position, max_events)
+        if found < 0 or found > position:
+            yield Gap(
+                position, found if found >= 0 else len(data), len(data) - position <= _SEARCH_BYTES
+            )
+        if found < 0:
+            return
+        position = found
+
+
+def read_one(data: Buffer, start: int, *, max_events: int) -> Stream:
+    """Run one pickle. Raw arrays that joblib puts between opcodes are stepped over."""
+    runner = m.Machine(data, start, len(data), max_events)
+    halt = runner.run()
+    if halt == m.HALT_RAW_ARRAY:
+        return _read_joblib(data, start, max_events)
+    return _stream(data, start, runner, halt, Reading.ANY)
+
+
+def is_plausible(stream: Stream) -> bool:
+    """True when bytes that were found by search are a pickle that does something, or a whole one.
+
+    Random bytes hold many starts. They do not hold an import by a proper name.
+    """
+    names = [found for found in stream.imports() if found.module is not None and found.name is not None]
+    if any(not (_WORD.match(found.module or "") and _WORD.match(found.name or "")) for found in names):
+        return False
+    if names:
+        return True
+    return (
+        stream.halt is Halt.STOP
+        and stream.stop - stream.start >= 4
+        and stream.data[stream.start] == 0x80
+    )
+
+
+def _does_something(stream: Stream) -> bool:
+    """A loop over `load` goes on with whatever lies right behind a STOP."""
+    return stream.halt is Halt.STOP or any(True for _ in stream.imports())
+
+
+def _read_joblib(data: Buffer, start: int, max_events: int) -> Stream:
+    runner = m.Machine(data, start, len(data), max_events, _Everything())
+    skips: list[tuple[int, int]] = []
+    halt = runner.run()
+    while halt == m.HALT_RAW_ARRAY:
+        behind_build = runner.pos
+        # A snapshot of what the machine has seen so far, enough to evaluate the wrapper's state.
+        so_far = _stream(data, start, runner, halt, Reading.ANY)
+        array = raw_array(so_far, behind_build)
+        if array is None:
+            halt = runner.run()
+            continue
+        if array.is_pickle:
+            nested = read_one(data, min(array.start, len(data)), max_events=max_events)
+            stop = nested.stop
+        else:
+            stop = array.stop
+        if stop > len(data):
+            halt = m.HALT_TRUNCATED
+            break
+        skips.append((behind_build, stop))
+        runner.pos = stop
+        halt = runner.run()
+    stream = _stream(data, start, runner, halt, Reading.ANY)
+    stream.skips = tuple(skips)
+    return stream
+
+
+def _stream(data: Buffer, start: int, runner: m.Machine, halt: int, reading: Reading) -> Stream:
+    stream = Stream(
+        data=data,
+        start=start,
+        stop=runner.pos,
+        halt=Halt(halt),
+        halted_at=runner.at,
+        protocol=runner.protocol,
+        result=runner.top,
+        reading=reading,
+        events=runner.events,
+        notes=tuple(runner.notes),
+    )
+    if runner.wanted is not None:
+        stream.children = runner.kids
+        stream.recorded_all = True
+    return stream
+
+
+def _with_other_readings(data: Buffer, stream: Stream, max_events: int) -> Iterator[Stream]:
+    yield stream
+    for start, stop in stream.skips:
+        # Objects arrays: joblib unpickles in place what lies there.
+        nested = read_one(data, start, max_events=max_events)
+        if nested.stop == stop and nested.halt is Halt.STOP and is_plausible(nested):
+            yield nested
+    if stream.skips:
+        plain = _run_plain(data, stream.start, max_events)
+        behind = stream.skips[0][0]
+        if is_plausible(plain) and any(found.offset >= behind for found in plain.imports()):
+            yield plain
+    if any(anomaly.kind is AnomalyKind.FRAME_CROSSED for anomaly in stream.anomalies()):
+        yield from _file_readings(data, stream, max_events)
+    if any(anomaly.kind is AnomalyKind.STOP_IN_FRAME for anomaly in stream.anomalies()):
+        yield from _behind_frame(data, stream, max_events)
+
+
+def _run_plain(data: Buffer, start: int, max_events: int) -> Stream:
+    runner = m.Machine(data, start, len(data), max_events)
+    halt = runner.run()
+    while halt == m.HALT_RAW_ARRAY:
+        halt = runner.run()
+    return _stream(data, start, runner, halt, Reading.PLAIN)
+
+
+def _file_readings(data: Buffer, stream: Stream, max_events: int) -> Iterator[Stream]:
+    seen = {bytes(data[stream.start : stream.stop])}
+    for reading, straddle in ((Reading.FILE, True), (Reading.FILE_37, False)):
+        flat = flatten(data, stream.start, len(data), bytes_straddle=straddle)
+        if flat.data in seen:
+            continue
+        seen.add(flat.data)
+        runner = m.Machine(flat.data, 0, len(flat.data), max_events)
+        halt = runner.run()
+        other = _stream(flat.data, 0, runner, halt, reading)
+        other.flattened = flat
+        yield other
+
+
+def _behind_frame(data: Buffer, stream: Stream, max_events: int) -> Iterator[Stream]:
+    """File-backed loaders have read the whole frame: their next pickle starts behind it."""
+    flat = flatten(data, stream.start, len(data), bytes_straddle=True)
+    if stream.stop < flat.resume < len(data):
+        following = read_one(data, flat.resume, max_events=max_events)
+        if is_plausible(following):
+            following.reading = Reading.FILE
+            yield following
+
+
+def _search(data: Buffer, position: int, max_events: int) -> int:
+    """Offset of the next plausible pickle at or behind `position`, or -1."""
+    stop = min(len(data), position + _SEARCH_BYTES)
+    spent = 0
+    # A quick filter by regular expression; the machine then decides.
+    for attempts, match in enumerate(_START.finditer(data, position, stop)):
+        if attempts > _ATTEMPTS or spent > _SPENT_BYTES:
+            return -1
+        candidate = read_one(data, match.start(), max_events=min(max_events, 10_000))
+        spent += candidate.stop - candidate.start
+        if is_plausible(candidate) and (
+            candidate.halt is Halt.STOP or any(True for _ in candidate.calls())
+        ):
+            return match.start()
+    return -1
