@@ -59,7 +59,9 @@ class LocalFile:
         except OSError as error:
             raise ReadError(f"can't read at byte {offset}: {error.strerror}") from error
         if len(data) != length:
-            raise ReadError(f"the file shrank while it was read: {len(data)} of {length} bytes at {offset}")
+            raise ReadError(
+                f"the file shrank while it was read: {len(data)} of {length} bytes at {offset}"
+            )
         return data
 
     def _mapped(self) -> memoryview:

@@ -27,7 +27,7 @@ class SpooledStream:
     def __init__(self, chunks: Iterator[bytes], *, size: int | None = None) -> None:
         self._chunks = chunks
         self._declared = size
-        self._spool = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))
+        self._spool = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))  # noqa: SIM115  (close() closes it)
         self._produced = 0
         self._exhausted = False
         self._error: Exception | None = None

@@ -1,0 +1,99 @@
+"""Where bytes came from and whether they are the ones that were promised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.core.artifact import Artifact, Origin
+from weighbridge.core.finding import Finding
+from weighbridge.core.report import Coverage, Outcome
+from weighbridge.formats.identify import Format
+from weighbridge.formats.lfs_pointer import LfsPointer, parse_lfs_pointer
+
+_UNSAFE = frozenset({"unsafe", "malicious", "infected", "dangerous"})
+_SUSPICIOUS = frozenset({"suspicious", "caution"})
+
+
+def inspect_pointer(artifact: Artifact, context: Context) -> Iterator[Event]:
+    """Report a Git LFS pointer that stands where the content should.
+
+    The coverage row says that the content itself was not scanned.
+
+    Raises:
+        Malformed: not a pointer.
+    """
+    pointer = parse_lfs_pointer(artifact.source)
+    yield Finding(
+        rule="ORG001",
+        path=artifact.path,
+        subject=pointer.sha256,
+        evidence=f"stands for {pointer.content_bytes:,} bytes with sha256 {pointer.sha256}",
+        offset=0,
+        length=artifact.source.size if pointer.trailing_offset is None else pointer.trailing_offset,
+    )
+    if pointer.trailing_offset is not None:
+        yield _trailing(artifact, pointer.trailing_offset)
+    yield _content_row(artifact, pointer)
+
+
+def _trailing(artifact: Artifact, offset: int) -> Finding:
+    length = artifact.source.size - offset
+    return Finding(
+        rule="ORG002",
+        path=artifact.path,
+        subject="trailing bytes",
+        evidence=f"{length:,} bytes follow the pointer's last line",
+        offset=offset,
+        length=length,
+    )
+
+
+def _content_row(artifact: Artifact, pointer: LfsPointer) -> Coverage:
+    return Coverage(
+        path=artifact.path,
+        format=Format.LFS_POINTER.value,
+        outcome=Outcome.UNSUPPORTED,
+        size_bytes=artifact.source.size,
+        bytes_read=artifact.source.bytes_read,
+        detail=(
+            f"a pointer: the {pointer.content_bytes:,} bytes it stands for were not scanned; "
+            "run: git lfs pull"
+        ),
+    )
+
+
+def check_origin(artifact: Artifact) -> Iterator[Finding]:
+    """Compare a top-level artifact with what its registry says of it.
+
+    A verdict of the registry's scanners is evidence to show. That they call a file clean is no
+    reason to look less closely, and says nothing here.
+    """
+    if artifact.origin is None or artifact.depth > 0:
+        return
+    yield from _check_size(artifact, artifact.origin)
+    yield from _check_verdicts(artifact, artifact.origin)
+
+
+def _check_size(artifact: Artifact, origin: Origin) -> Iterator[Finding]:
+    stated = origin.size_bytes
+    if stated is not None and stated != artifact.source.size:
+        yield Finding(
+            rule="ORG003",
+            path=artifact.path,
+            subject="size",
+            evidence=f"the registry states {stated:,} bytes, the file has {artifact.source.size:,}",
+        )
+
+
+def _check_verdicts(artifact: Artifact, origin: Origin) -> Iterator[Finding]:
+    for rule, words in (("ORG004", _UNSAFE), ("ORG005", _SUSPICIOUS)):
+        named = sorted(
+            f"{vendor}: {verdict}"
+            for vendor, verdict in origin.registry_verdicts.items()
+            if verdict.lower() in words
+        )
+        if named:
+            yield Finding(
+                rule=rule, path=artifact.path, subject="registry verdict", evidence="\n".join(named)
+            )

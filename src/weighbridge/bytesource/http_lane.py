@@ -1,0 +1,123 @@
+"""One thread's HTTP connections, with a deadline that holds even against a server that drips.
+
+httpx bounds the silence between two packets, not the whole exchange. So each thread has its own
+client (which also keeps httpx's pool out of contention), knows the sockets beneath it through
+the documented `trace` extension, and shuts them down when the deadline of its exchange passes.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
+
+import httpx
+
+from weighbridge.bytesource.http_settings import HttpSettings
+from weighbridge.errors import ReadError
+
+_CONNECTED = ("connection.connect_tcp.complete", "connection.start_tls.complete")
+PeerCheck = Callable[[str], None]
+"""Gets the address of a new connection before anything is sent; raises ReadError to refuse."""
+
+
+class Lane:
+    """Connections that only one thread uses."""
+
+    def __init__(self, settings: HttpSettings, tls: ssl.SSLContext) -> None:
+        self._client = httpx.Client(
+            timeout=settings.inactivity_s,
+            follow_redirects=False,
+            verify=tls,
+            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+        )
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._sockets: list[socket.socket] = []
+
+    @contextmanager
+    def send(
+        self,
+        method: str,
+        url: httpx.URL,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        deadline_s: float,
+        check_peer: PeerCheck,
+    ) -> Iterator[httpx.Response]:
+        """Send a request and give the response with its body unread.
+
+        Raises:
+            ReadError: the peer is refused, or the deadline passed.
+            httpx.TransportError: anything else went wrong beneath HTTP.
+        """
+        expired = threading.Event()
+        timer = threading.Timer(deadline_s, self._cut, (expired,))
+        timer.daemon = True
+        timer.start()
+        trace = _Trace(url.raw_host.decode("ascii"), self._sockets, check_peer)
+        try:
+            request = self._client.build_request(
+                method, url, headers=dict(headers), content=content, extensions={"trace": trace}
+            )
+            response = self._client.send(request, stream=True)
+            try:
+                yield response
+            finally:
+                response.close()
+        except (httpx.TransportError, httpx.StreamError):
+            if expired.is_set():
+                raise ReadError(f"{url.host} took longer than {deadline_s:,.0f} s to answer") from None
+            raise
+        finally:
+            timer.cancel()
+
+    def _cut(self, expired: threading.Event) -> None:
+        expired.set()
+        for connection in tuple(self._sockets):
+            _shut(connection)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class _Trace:
+    """Collects the sockets of new connections and has each address checked."""
+
+    def __init__(self, host: str, sockets: list[socket.socket], check_peer: PeerCheck) -> None:
+        self._host = host
+        self._sockets = sockets
+        self._check_peer = check_peer
+        self._is_direct = False
+
+    def __call__(self, event: str, info: Mapping[str, object]) -> None:
+        if event == "connection.connect_tcp.started":
+            # Another host here is the user's own proxy: it resolves the name and sets the rules.
+            self._is_direct = info.get("host") == self._host
+        elif event in _CONNECTED:
+            stream = info.get("return_value")
+            connection = getattr(stream, "get_extra_info", lambda _: None)("socket")
+            if isinstance(connection, socket.socket):
+                self._connected(connection)
+
+    def _connected(self, connection: socket.socket) -> None:
+        self._sockets[:] = [known for known in self._sockets if known.fileno() >= 0]
+        self._sockets.append(connection)
+        if not self._is_direct:
+            return
+        try:
+            self._check_peer(str(connection.getpeername()[0]))
+        except ReadError:
+            connection.close()
+            raise
+
+
+def _shut(connection: socket.socket) -> None:
+    # The plain method even for TLS: it wakes the thread that reads, and frees nothing under it.
+    try:
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+    except OSError:
+        return

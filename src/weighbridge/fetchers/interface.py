@@ -1,0 +1,155 @@
+"""What a fetcher is: a target as the user typed it in, named bytes with their origin out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from weighbridge.bytesource.http_settings import (
+    HttpSettings,
+    TrafficCounter,
+    WaitCallback,
+    wait_silently,
+)
+from weighbridge.core.artifact import ByteSource, Origin
+from weighbridge.core.finding import Finding
+from weighbridge.core.report import Coverage, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchSettings:
+    """What the user may set.
+
+    Attributes:
+        token: for the registry; None means what its own login left on this machine.
+        max_files: entries of one remote target; the rest is reported, not scanned.
+        on_wait: told before each wait for a server.
+    """
+
+    token: str | None = None
+    http: HttpSettings = field(default_factory=HttpSettings)
+    max_files: int = 200_000
+    on_wait: WaitCallback = wait_silently
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One file of a target.
+
+    Attributes:
+        name: relative to the target, parts joined by `/`. Data from the target, never a path to open.
+        size_bytes: as the folder or the registry states it; None when it does not.
+        open: gives the bytes; raises ReadError. Each call gives a source that the caller closes.
+        local_path: the regular file that holds the bytes, for who opens it elsewhere.
+    """
+
+    name: str
+    size_bytes: int | None
+    origin: Origin
+    open: Callable[[], ByteSource]
+    local_path: Path | None = None
+
+
+class ProblemKind(Enum):
+    """Why something in a target is not an entry."""
+
+    SYMLINK_TO_ENTRY = "symlink to an entry"
+    """Leads to a file or folder of the same target, which is scanned under its own name."""
+    SYMLINK_OUTSIDE = "symlink that leaves the target"
+    SYMLINK_DANGLING = "dangling symlink"
+    SYMLINK_LOOP = "symlink loop"
+    SPECIAL_FILE = "special file"
+    """A pipe, socket or device: opening one can block or act."""
+    UNREADABLE = "unreadable"
+    TOO_MANY_FILES = "too many files"
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it means for coverage."""
+        match self:
+            case ProblemKind.SYMLINK_TO_ENTRY:
+                return Outcome.ANALYZED
+            case ProblemKind.TOO_MANY_FILES:
+                return Outcome.LIMITED
+            case _:
+                return Outcome.FAILED
+
+    @property
+    def rule(self) -> str | None:
+        """The rule that it breaks, for the kinds that are more than a gap in coverage."""
+        match self:
+            case ProblemKind.SYMLINK_OUTSIDE:
+                return "ORG006"
+            case ProblemKind.SPECIAL_FILE:
+                return "ORG007"
+            case _:
+                return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something in a target that could not become an entry, or need not.
+
+    Attributes:
+        name: as `Entry.name`.
+        detail: a sentence for people.
+    """
+
+    name: str
+    kind: ProblemKind
+    detail: str
+
+    @property
+    def coverage(self) -> Coverage:
+        return Coverage(
+            path=(self.name,), format="unknown", outcome=self.kind.outcome, detail=self.detail
+        )
+
+    @property
+    def finding(self) -> Finding | None:
+        if self.kind.rule is None:
+            return None
+        return Finding(rule=self.kind.rule, path=(self.name,), subject=self.name, evidence=self.detail)
+
+
+def _nothing_to_close() -> None:
+    """For targets without connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A target that was reached.
+
+    Attributes:
+        display_name: what people call it: `org/name`, a file's or folder's name.
+        origin: of the target as a whole.
+        items: what is in it, in a fixed order, found as the caller goes on.
+        traffic: counts on while entries are read.
+        close: releases connections; call it when no entry is read any more.
+    """
+
+    display_name: str
+    origin: Origin
+    items: Iterator[Entry | Problem]
+    traffic: TrafficCounter = field(default_factory=TrafficCounter)
+    close: Callable[[], None] = _nothing_to_close
+
+
+class Fetcher(Protocol):
+    """One kind of target."""
+
+    def accepts(self, target: str) -> bool:
+        """Tell from the spelling (and, for paths, the disk) whether this target is ours."""
+        ...
+
+    def fetch(self, target: str, settings: FetchSettings) -> Fetched:
+        """Reach the target and list it.
+
+        Raises:
+            UsageError: the target is spelt wrong.
+            TargetError: it can't be reached at all.
+        """
+        ...
