@@ -1,0 +1,139 @@
+"""Read the user's own configuration.
+
+    weighbridge.toml
+        fail_on = "high"                 # critical | high | medium | low | info
+        allow_incomplete = false
+        allow_opaque = true              # false: files of unknown format make it incomplete
+
+        [severity]
+        PKL004 = "high"
+
+        [[suppress]]
+        rule = "PKL002"
+        artifact = "models/*.pt"         # a file stands for all that is inside it
+        sha256 = "9f86d0…"               # optional, of the file; strongly advised
+        reason = "trained here, see MLP-311"
+        expires = 2027-01-31             # the last day on which it counts
+        owner = "ml-platform"            # optional
+
+Law: nothing inside the target lowers a severity or adds a suppression. So a `weighbridge.toml`
+found in the current directory is left alone when that directory is part of what is scanned.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from weighbridge.core.finding import Severity
+from weighbridge.errors import UsageError
+from weighbridge.knowledge.table import Table
+from weighbridge.policy.decision import Policy
+from weighbridge.policy.suppression import Suppression
+
+FILE_NAME = "weighbridge.toml"
+
+_KEYS = frozenset({"fail_on", "allow_incomplete", "allow_opaque", "severity", "suppress"})
+_SUPPRESSION_KEYS = frozenset({"rule", "artifact", "sha256", "reason", "expires", "owner"})
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def load_policy(
+    explicit: Path | None, *, directory: Path, scanned: Sequence[Path], rules: Collection[str]
+) -> Policy:
+    """Load the policy file that the user named, else the one of the current directory, if any.
+
+    Args:
+        explicit: the file of `--policy`. It counts wherever it lies: the user named it.
+        directory: the current directory.
+        scanned: local targets. A file of the current directory that lies inside one of them is
+            left alone, and the policy's notes say so.
+        rules: ids of all rules.
+
+    Raises:
+        UsageError: the file is unreadable, or holds a key, a word or a rule that does not exist.
+    """
+    if explicit is not None:
+        return read_policy(explicit, rules=rules)
+    found = directory / FILE_NAME
+    if not found.is_file():
+        return Policy()
+    if any(_lies_inside(found, target) for target in scanned):
+        return replace(Policy(), notes=(_left_alone(),))
+    return read_policy(found, rules=rules)
+
+
+def read_policy(path: Path, *, rules: Collection[str]) -> Policy:
+    """Read one policy file.
+
+    Raises:
+        UsageError: see `load_policy`.
+    """
+    try:
+        loaded = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"can't read the policy file {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the policy file {path} is not valid TOML: {error}") from error
+    root = Table.of(loaded, str(path))
+    root.reject_unknown(_KEYS)
+    return Policy(
+        fail_on=_severity(root, "fail_on") if "fail_on" in root.values else Severity.HIGH,
+        allow_incomplete=root.flag("allow_incomplete", False),
+        allow_opaque=root.flag("allow_opaque", True),
+        suppressions=tuple(_suppression(table, rules) for table in root.tables("suppress")),
+        severities=_severities(root.table("severity"), rules),
+    )
+
+
+def _lies_inside(found: Path, target: Path) -> bool:
+    """True by either way of seeing it: where the name stands, and where a link there leads."""
+    folder = target.resolve()
+    name = found.parent.resolve() / found.name
+    return name.is_relative_to(folder) or found.resolve().is_relative_to(folder)
+
+
+def _left_alone() -> str:
+    return (
+        f"{FILE_NAME} in the current directory is part of what is scanned, so it was left alone; "
+        f"--policy {FILE_NAME} makes it count"
+    )
+
+
+def _severities(table: Table, rules: Collection[str]) -> Mapping[str, Severity]:
+    table.reject_unknown(rules)
+    return {rule: _severity(table, rule) for rule in table.values}
+
+
+def _severity(table: Table, key: str) -> Severity:
+    word = table.text(key)
+    words = {level.word: level for level in reversed(Severity)}
+    if word not in words:
+        raise UsageError(f"{table.where}: {key!r} must be one of {', '.join(words)}, not {word!r}")
+    return words[word]
+
+
+def _suppression(table: Table, rules: Collection[str]) -> Suppression:
+    table.reject_unknown(_SUPPRESSION_KEYS)
+    if table.text("rule") not in rules:
+        raise UsageError(
+            f"{table.where}: there is no rule {table.text('rule')!r}; see: weighbridge rules"
+        )
+    return Suppression(
+        rule=table.text("rule"),
+        artifact=table.text("artifact"),
+        reason=table.text("reason"),
+        expires=table.day("expires"),
+        sha256=_sha256(table) if "sha256" in table.values else None,
+        owner=table.optional_text("owner"),
+    )
+
+
+def _sha256(table: Table) -> str:
+    digest = table.text("sha256").lower()
+    if not _SHA256.fullmatch(digest):
+        raise UsageError(f"{table.where}: 'sha256' must be 64 hexadecimal digits, not {digest!r}")
+    return digest
