@@ -23,7 +23,6 @@ from weighbridge.core.limits import Budget
 from weighbridge.core.report import Coverage
 from weighbridge.knowledge.callables import CallableKnowledge
 
-
 Event = Finding | Coverage | Artifact
 
 

@@ -1,0 +1,1 @@
+"""argv -> request -> scan -> render -> exit code. No logic."""

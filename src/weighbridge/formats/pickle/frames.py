@@ -30,12 +30,14 @@ class Flattened:
         starts: offsets in `data` where a run of contiguous bytes begins.
         origins: for each of `starts`, the offset in the file.
         resume: offset in the file where this loader's next pickle begins.
+        lost_bytes: how many bytes of frames this loader threw away.
     """
 
     data: bytes
     starts: tuple[int, ...]
     origins: tuple[int, ...]
     resume: int
+    lost_bytes: int
 
     def origin(self, offset: int) -> int:
         """Map an offset in `data` to one in the file."""
@@ -98,6 +100,7 @@ class _Reader:
         self.pos = start
         self.buffered = start
         self.end = end
+        self.lost_bytes = 0
         self.out = bytearray()
         self.starts: list[int] = []
         self.origins: list[int] = []
@@ -105,7 +108,7 @@ class _Reader:
     def take(self, length: int) -> int:
         """Consume `length` bytes; returns where they lie, or -1 at the end of the file."""
         if self.pos + length > self.buffered:
-            # What is left in the buffer is lost here.
+            self.lost_bytes += self.buffered - self.pos
             if self.buffered + length > self.end:
                 return -1
             self.pos = self.buffered
@@ -143,6 +146,7 @@ class _Reader:
     def copy_line(self) -> bool:
         stop = line_end(self.data, self.pos, self.buffered)
         if stop >= self.buffered:
+            self.lost_bytes += self.buffered - self.pos
             self.pos = self.buffered
             stop = line_end(self.data, self.pos, self.end)
             if stop >= self.end:
@@ -161,4 +165,4 @@ class _Reader:
 
     def flattened(self) -> Flattened:
         starts, origins = self.starts or [0], self.origins or [self.pos]
-        return Flattened(bytes(self.out), tuple(starts), tuple(origins), self.buffered)
+        return Flattened(bytes(self.out), tuple(starts), tuple(origins), self.buffered, self.lost_bytes)

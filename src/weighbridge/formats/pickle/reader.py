@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weighbridge.formats.pickle import machine as m
-from weighbridge.formats.pickle.frames import flatten
+from weighbridge.formats.pickle.frames import Flattened, flatten
 from weighbridge.formats.pickle.joblib_arrays import raw_array
 from weighbridge.formats.pickle.literals import Buffer
 from weighbridge.formats.pickle.trace import AnomalyKind, Halt, Reading, Stream, _Everything
@@ -19,6 +19,8 @@ _WORD = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 _SEARCH_BYTES = 256 << 20
 _ATTEMPTS = 200_000
 _SPENT_BYTES = 1 << 30
+_CHAIN = 1000
+"""Pickles that are followed behind one that the file-backed loaders see differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +157,9 @@ def _with_other_readings(data: Buffer, stream: Stream, max_events: int) -> Itera
         behind = stream.skips[0][0]
         if is_plausible(plain) and any(found.offset >= behind for found in plain.imports()):
             yield plain
-    if any(anomaly.kind is AnomalyKind.FRAME_CROSSED for anomaly in stream.anomalies()):
-        yield from _file_readings(data, stream, max_events)
-    if any(anomaly.kind is AnomalyKind.STOP_IN_FRAME for anomaly in stream.anomalies()):
-        yield from _behind_frame(data, stream, max_events)
+    if _frames_disagree(stream):
+        seen = {stream.start, stream.stop}
+        yield from _file_chain(data, stream.start, seen, max_events)
 
 
 def _run_plain(data: Buffer, start: int, max_events: int) -> Stream:
@@ -169,28 +170,36 @@ def _run_plain(data: Buffer, start: int, max_events: int) -> Stream:
     return _stream(data, start, runner, halt, Reading.PLAIN)
 
 
-def _file_readings(data: Buffer, stream: Stream, max_events: int) -> Iterator[Stream]:
-    seen = {bytes(data[stream.start : stream.stop])}
-    for reading, straddle in ((Reading.FILE, True), (Reading.FILE_37, False)):
-        flat = flatten(data, stream.start, len(data), bytes_straddle=straddle)
-        if flat.data in seen:
-            continue
-        seen.add(flat.data)
-        runner = m.Machine(flat.data, 0, len(flat.data), max_events)
-        halt = runner.run()
-        other = _stream(flat.data, 0, runner, halt, reading)
-        other.flattened = flat
-        yield other
+def _frames_disagree(stream: Stream) -> bool:
+    kinds = (AnomalyKind.FRAME_CROSSED, AnomalyKind.STOP_IN_FRAME)
+    return any(anomaly.kind in kinds for anomaly in stream.anomalies())
 
 
-def _behind_frame(data: Buffer, stream: Stream, max_events: int) -> Iterator[Stream]:
-    """File-backed loaders have read the whole frame: their next pickle starts behind it."""
-    flat = flatten(data, stream.start, len(data), bytes_straddle=True)
-    if stream.stop < flat.resume < len(data):
-        following = read_one(data, flat.resume, max_events=max_events)
-        if is_plausible(following):
-            following.reading = Reading.FILE
-            yield following
+def _file_chain(data: Buffer, start: int, seen: set[int], max_events: int) -> Iterator[Stream]:
+    """Follow the file-backed loaders: what they see here, and the pickles that they load next.
+
+    They have read each frame whole, so their next pickle starts behind the frame, not behind STOP.
+    """
+    pending = [start]
+    while pending and len(seen) < _CHAIN:
+        position = pending.pop()
+        seen.add(position)
+        last = b""
+        for reading, straddle in ((Reading.FILE, True), (Reading.FILE_37, False)):
+            flat = flatten(data, position, len(data), bytes_straddle=straddle)
+            if (flat.lost_bytes or position != start) and flat.data != last:
+                last = flat.data
+                yield _run_flattened(flat, reading, max_events)
+            if flat.resume < len(data) and flat.resume not in seen and flat.data.endswith(b"."):
+                pending.append(flat.resume)
+                seen.add(flat.resume)
+
+
+def _run_flattened(flat: Flattened, reading: Reading, max_events: int) -> Stream:
+    runner = m.Machine(flat.data, 0, len(flat.data), max_events)
+    stream = _stream(flat.data, 0, runner, runner.run(), reading)
+    stream.flattened = flat
+    return stream
 
 
 def _search(data: Buffer, position: int, max_events: int) -> int:

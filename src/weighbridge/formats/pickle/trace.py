@@ -294,8 +294,7 @@ class Stream:
         if self.recorded_all or not wanted:
             return
         if self.stop - self.start <= _RECORD_ALL_BYTES:
-            self._rerun(_Everything())
-            self.recorded_all = True
+            self.record_all()
             return
         for _ in range(_RECORD_ROUNDS):
             before = len(wanted)
@@ -303,6 +302,12 @@ class Stream:
             wanted |= self._reachable(wanted)
             if len(wanted) == before:
                 return
+
+    def record_all(self) -> None:
+        """Run again and keep the contents of every container."""
+        if not self.recorded_all:
+            self._rerun(_Everything())
+            self.recorded_all = True
 
     def _reachable(self, wanted: set[int]) -> set[int]:
         found: set[int] = set()

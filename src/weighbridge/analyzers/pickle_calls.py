@@ -1,0 +1,357 @@
+"""Judge what a pickle imports, calls and sets, callable by callable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.pickle_conditions import Conditions
+from weighbridge.core.artifact import Artifact
+from weighbridge.core.finding import Finding
+from weighbridge.formats.pickle import opcodes as o
+from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, registered_extensions
+from weighbridge.formats.pickle.decompile import cut, decompile_call, spell
+from weighbridge.formats.pickle.reader import is_plausible
+from weighbridge.formats.pickle.trace import Build, Call, Import, Resolution, Stream
+from weighbridge.knowledge.callables import CallableKnowledge, Capability, Condition, Judgement, Standing
+
+_SHOWN_CALLS = 3
+_LISTED_NAMES = 40
+_HARMLESS = (Standing.ALLOWED, Standing.RECOGNISED)
+_MAY_TRAVEL = (
+    Condition.LITERAL_ARGUMENTS,
+    Condition.NAMED_ONLY,
+    Condition.REBUILT,
+    Condition.TORCHSCRIPT_TYPE,
+)
+"""Conditions of callables that may lie about as values: they need no watching until called."""
+_TENSOR_BUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_")
+
+RULE_OF: dict[Capability, str] = {
+    Capability.TAMPERS_WITH_SCANNER: "PKL011",
+    Capability.SPAWNS_PROCESS: "PKL002",
+    Capability.EXECUTES_CODE: "PKL001",
+    Capability.LOADS_NATIVE_CODE: "PKL003",
+    Capability.INSTALLS_PACKAGES: "PKL010",
+    Capability.IMPORTS_BY_NAME: "PKL006",
+    Capability.ATTRIBUTE_ACCESS: "PKL008",
+    Capability.DESERIALIZES: "PKL007",
+    Capability.NETWORK: "PKL004",
+    Capability.WRITES_FILES: "PKL005",
+    Capability.READS_FILES: "PKL005",
+    Capability.USES_CREDENTIALS: "PKL012",
+    Capability.PROCESS_CONTROL: "PKL009",
+    Capability.GLUE: "PKL013",
+}
+"""The first capability in this order names the finding."""
+
+
+@dataclass(slots=True)
+class Use:
+    """How one callable is used in one artifact."""
+
+    judgement: Judgement
+    first: Import
+    stream: Stream
+    calls: list[Call] = field(default_factory=list)
+    call_count: int = 0
+    objections: dict[int, str] = field(default_factory=dict)
+    """Offset of a call -> why its arguments are not harmless."""
+
+    def show(self, call: Call) -> None:
+        """Keep a call as evidence."""
+        if len(self.calls) < _SHOWN_CALLS:
+            self.calls.append(call)
+
+
+@dataclass(slots=True)
+class Judged:
+    """The outcome for one artifact."""
+
+    findings: list[Finding]
+    nested: list[Artifact]
+    runs_code: bool
+    """True when something runs that is not on the allow-list."""
+
+
+def judge(artifact: Artifact, streams: Sequence[Stream], context: Context) -> Judged:
+    """Judge every reading of every stream; one finding for each callable and way of use."""
+    judgement = _Judgement(artifact, context.callables)
+    for stream in streams:
+        judgement.read(stream)
+    findings = list(judgement.findings())
+    runs_code = any(finding.rule not in ("PKL025", "PKL023") for finding in findings)
+    return Judged(findings, judgement.nested, runs_code)
+
+
+class _Judgement:
+    def __init__(self, artifact: Artifact, knowledge: CallableKnowledge) -> None:
+        self._artifact = artifact
+        self._knowledge = knowledge
+        self._uses: dict[str, Use] = {}
+        self._direct: list[Finding] = []
+        self._extensions: dict[int, tuple[str, str]] = {}
+        self.nested: list[Artifact] = []
+
+    def read(self, stream: Stream) -> None:
+        if stream.start > 0 and stream.flattened is None and not is_plausible(stream):
+            return  # bytes behind a pickle that only look like opcodes
+        self._extensions |= registered_extensions(stream)
+        self._read_imports(stream)
+        callees = Callees(stream, self._extensions)
+        self._read_calls(stream, callees)
+        self._read_state(stream, callees)
+        self._read_travellers(stream)
+
+    def _read_imports(self, stream: Stream) -> None:
+        for found in stream.imports():
+            if found.resolution is Resolution.EXTENSION:
+                self._report("PKL031", stream, found.offset, spell(found), self._extension(found))
+                if found.code in self._extensions:
+                    module, name = self._extensions[found.code]
+                    found = Import(
+                        found.offset, found.opcode, module, name, found.protocol, found.resolution
+                    )
+            if found.module is None or found.name is None:
+                if found.resolution is Resolution.COMPUTED:
+                    words = f"imports {spell(found)}: part of the name is the result of a call"
+                    self._report("PKL030", stream, found.offset, spell(found), words)
+                continue
+            self._use(self._judge(found.module, found.name, found.protocol), found, stream)
+
+    def _extension(self, found: Import) -> str:
+        if found.code in self._extensions:
+            name = ".".join(self._extensions[found.code])
+            return f"extension code {found.code}, registered in this file as {name}"
+        return f"extension code {found.code}: what it stands for is decided by the loading process"
+
+    def _use(self, judgement: Judgement, found: Import, stream: Stream) -> Use:
+        use = self._uses.get(judgement.canonical)
+        if use is None:
+            use = self._uses[judgement.canonical] = Use(judgement, found, stream)
+        return use
+
+    def _judge(self, module: str, name: str, protocol: int) -> Judgement:
+        return self._knowledge.judge(module, name, protocol=protocol)
+
+    def _read_calls(self, stream: Stream, callees: Callees) -> None:
+        plain: dict[int, Use] = {}
+        interesting: list[Call] = []
+        for call in stream.calls():
+            use = plain.get(call.callee)
+            if use is None:
+                use = self._plain_use(stream, callees, call)
+                if use is None:
+                    interesting.append(call)
+                    continue
+                plain[call.callee] = use
+            use.call_count += 1
+        wanted = {
+            value
+            for call in interesting
+            for value in (call.arguments, call.keywords, call.callee)
+            if value
+        }
+        stream.record(wanted)
+        conditions = Conditions(stream, callees, self._knowledge, in_archive=self._artifact.depth > 0)
+        for call in interesting:
+            self._judge_call(stream, callees, conditions, call)
+
+    def _plain_use(self, stream: Stream, callees: Callees, call: Call) -> Use | None:
+        """The use of a callee that needs no look at the arguments; None for all others."""
+        found = stream.inst_import(call) or stream.import_at(call.callee)
+        if found is None or found.module is None or found.name is None:
+            return None
+        judgement = self._judge(found.module, found.name, found.protocol)
+        if judgement.condition is Condition.REBUILT and call.opcode in ("NEWOBJ", "NEWOBJ_EX"):
+            return self._use(judgement, found, stream)
+        if judgement.condition is None and judgement.standing in _HARMLESS:
+            return self._use(judgement, found, stream)
+        return None
+
+    def _judge_call(self, stream: Stream, callees: Callees, conditions: Conditions, call: Call) -> None:
+        callee = callees.of(call)
+        match callee.kind:
+            case CalleeKind.COMPUTED:
+                line = decompile_call(stream, call)
+                self._report("PKL033", stream, call.offset, cut(line, 120), line)
+            case CalleeKind.METHOD:
+                self._judge_method(stream, call, callee)
+            case CalleeKind.IMPORT:
+                self._judge_import_call(stream, conditions, call, callee)
+
+    def _judge_method(self, stream: Stream, call: Call, callee: Callee) -> None:
+        line = decompile_call(stream, call)
+        rule = "PKL008" if callee.name.startswith("__") else "PKL022"
+        self._report(rule, stream, call.offset, f"{callee.module}().{callee.name}", line)
+
+    def _judge_import_call(
+        self, stream: Stream, conditions: Conditions, call: Call, callee: Callee
+    ) -> None:
+        use = self._called(stream, call, callee)
+        condition = use.judgement.condition
+        if condition is not None:
+            checked = conditions.check(call, condition)
+            if checked.payload is not None:
+                name = f"payload at {stream.place(call.offset)}"
+                self.nested.append(self._artifact.nested(name, checked.payload))
+            if checked.handed is not None:
+                handed = self._called(stream, call, checked.handed)
+                handed.show(call)
+            if checked.objection is None:
+                return
+            use.objections[call.offset] = checked.objection
+        use.show(call)
+
+    def _called(self, stream: Stream, call: Call, callee: Callee) -> Use:
+        judgement = self._judge(callee.module, callee.name, callee.protocol)
+        found = Import(call.offset, "", callee.module, callee.name, callee.protocol, Resolution.LITERAL)
+        use = self._use(judgement, found, stream)
+        use.call_count += 1
+        return use
+
+    def _read_state(self, stream: Stream, callees: Callees) -> None:
+        """BUILD and item assignment on what was imported, not built, changes the loading process."""
+        for build in stream.builds():
+            self._state_target(stream, build.offset, build.target, "sets the state of")
+            self._partial_state(stream, callees, build)
+        for mutation in stream.mutations():
+            self._state_target(stream, mutation.offset, mutation.target, f"{mutation.opcode} on")
+            self._tensor_items(stream, mutation.offset, mutation.target)
+
+    def _partial_state(self, stream: Stream, callees: Callees, build: Build) -> None:
+        """The state of a `functools.partial` is (function, arguments, ...) and replaces what was given."""
+        call = stream.call_at(build.target)
+        if call is None or callees.of(call).name != "partial":
+            return
+        stream.record([build.state])
+        items = stream.items(build.state)
+        function = callees.value(items[0]) if items else None
+        if function is not None and function.kind is CalleeKind.IMPORT:
+            judgement = self._judge(function.module, function.name, function.protocol)
+            if judgement.standing in _HARMLESS:
+                return
+        words = "sets the function of a partial to something that is on no list"
+        self._report("PKL032", stream, build.offset, "functools.partial", words)
+
+    def _read_travellers(self, stream: Stream) -> None:
+        """A callable that is harmless only as we see it called must not travel on as a value."""
+        watched = {found.offset: found for found in stream.imports() if self._is_watched(found)}
+        if not watched:
+            return
+        stream.record_all()
+        for value in {item for items in stream.children.values() for item in items} & watched.keys():
+            found = watched[value]
+            judgement = self._judge(found.module or "", found.name or "", found.protocol)
+            words = f"{spell(found)} is handed on as a value: what it is called with can't be seen"
+            self._report("PKL020", stream, value, judgement.canonical, words)
+
+    def _is_watched(self, found: Import) -> bool:
+        if found.module is None or found.name is None:
+            return False
+        judgement = self._judge(found.module, found.name, found.protocol)
+        return judgement.standing is Standing.CONDITIONAL and judgement.condition not in _MAY_TRAVEL
+
+    def _state_target(self, stream: Stream, offset: int, target: int, verb: str) -> None:
+        found = stream.import_at(target)
+        if found is not None:
+            evidence = f"{verb} {spell(found)} itself, not of an object that this pickle made"
+            self._report("PKL032", stream, offset, spell(found), evidence)
+
+    def _tensor_items(self, stream: Stream, offset: int, target: int) -> None:
+        call = stream.call_at(target)
+        found = stream.import_at(call.callee) if call is not None else None
+        if found is None or stream.opcode(offset) not in (o.SETITEM, o.SETITEMS):
+            return
+        if spell(found).startswith(_TENSOR_BUILDERS):
+            self._report(
+                "PKL053", stream, offset, spell(found), "assigns items to a tensor while it loads"
+            )
+
+    def _report(self, rule: str, stream: Stream, offset: int, subject: str, evidence: str) -> None:
+        self._direct.append(
+            Finding(
+                rule=rule,
+                path=self._artifact.path,
+                subject=subject,
+                evidence=evidence,
+                offset=stream.place(offset),
+                route=o.OPCODES[stream.opcode(offset)].name,
+            )
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        seen: set[tuple[str, str]] = set()
+        for finding in self._direct:
+            if (finding.rule, finding.subject) not in seen:
+                seen.add((finding.rule, finding.subject))
+                yield finding
+        for use in self._uses.values():
+            rule = _rule(use)
+            if rule is not None:
+                yield self._finding(rule, use)
+        recognised = sorted(
+            name for name, use in self._uses.items() if use.judgement.standing is Standing.RECOGNISED
+        )
+        if recognised:
+            yield self._recognised(recognised)
+
+    def _finding(self, rule: str, use: Use) -> Finding:
+        name = use.judgement.canonical
+        at = use.calls[0].offset if use.calls else use.first.offset
+        return Finding(
+            rule=rule,
+            path=self._artifact.path,
+            subject=name,
+            evidence="\n".join(_evidence(use)),
+            offset=use.stream.place(at) if at < use.stream.end else None,
+            route=o.OPCODES[use.stream.opcode(at)].name if at < use.stream.end else "",
+            related=tuple(capability.value for capability in use.judgement.capabilities),
+        )
+
+    def _recognised(self, names: list[str]) -> Finding:
+        listed = ", ".join(names[:_LISTED_NAMES]) + (", ..." if len(names) > _LISTED_NAMES else "")
+        return Finding(
+            rule="PKL025",
+            path=self._artifact.path,
+            subject=f"{len(names)} known classes",
+            evidence=f"rebuilds objects of {listed}",
+        )
+
+
+def _rule(use: Use) -> str | None:
+    called = bool(use.calls)
+    match use.judgement.standing:
+        case Standing.ALLOWED:
+            return None
+        case Standing.RECOGNISED:
+            return "PKL022" if use.objections else None
+        case Standing.CONDITIONAL:
+            return _capability_rule(use.judgement) if use.objections else None
+        case Standing.DANGEROUS:
+            return _capability_rule(use.judgement) if called else "PKL020"
+        case Standing.STDLIB:
+            return "PKL021"
+        case Standing.UNKNOWN:
+            return "PKL022" if use.call_count else "PKL023"
+        case Standing.MAIN:
+            return "PKL024"
+
+
+def _capability_rule(judgement: Judgement) -> str:
+    return next(
+        (rule for capability, rule in RULE_OF.items() if capability in judgement.capabilities), "PKL008"
+    )
+
+
+def _evidence(use: Use) -> Iterator[str]:
+    for call in use.calls:
+        yield decompile_call(use.stream, call)
+    if not use.calls:
+        yield f"imports {use.judgement.canonical}"
+    elif use.call_count > len(use.calls):
+        yield f"and {use.call_count - len(use.calls):,} more calls of it"
+    yield from list(dict.fromkeys(use.objections.values()))[:_SHOWN_CALLS]
+    if use.judgement.why:
+        yield use.judgement.why

@@ -1,0 +1,200 @@
+"""`weighbridge scan`: targets in, a report on each, an exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from weighbridge.cli.digests import digests_for
+from weighbridge.cli.outputs import FORMATS, Output, plan_outputs, write_outputs
+from weighbridge.cli.progress import progress
+from weighbridge.core.finding import Severity
+from weighbridge.core.limits import MIB, Limits
+from weighbridge.engine.pool import default_jobs
+from weighbridge.engine.scan import ScanSettings, scan_target
+from weighbridge.errors import TargetError
+from weighbridge.fetchers.interface import FetchSettings
+from weighbridge.knowledge.atlas_index import load_index
+from weighbridge.knowledge.locate import signatures_dir
+from weighbridge.knowledge.rules import load_rules
+from weighbridge.policy import Policy, load_policy
+from weighbridge.reporters.interface import Run, Scanned, TargetResult, Unreachable, scanned
+
+_SEVERITIES = [severity.word for severity in reversed(Severity)]
+_DEFAULTS = Limits()
+
+
+@click.command(short_help="Scan targets and decide.")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option(
+    "-f", "--format", "formats", multiple=True, type=click.Choice(FORMATS), help="Default: human."
+)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write to FILE, in the format of its extension (.json, .sarif) or in the one given with -f.",
+)
+@click.option(
+    "--fail-on", type=click.Choice(_SEVERITIES), help="Lowest severity that fails. Default: high."
+)
+@click.option(
+    "--allow-incomplete", is_flag=True, default=None, help="Pass although something could not be read."
+)
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Policy file. Default: ./weighbridge.toml, if there is one.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=None,
+    help="Worker processes. Default: one per core.",
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Also show low and info findings, and what was looked at."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=_DEFAULTS.wall_s,
+    metavar="SECONDS",
+    help="For one artifact. Default: %(default)s.".replace("%(default)s", f"{_DEFAULTS.wall_s:g}"),
+)
+@click.option(
+    "--max-memory",
+    type=click.IntRange(min=64),
+    default=_DEFAULTS.memory_bytes // MIB,
+    metavar="MIB",
+    help="For one worker.",
+    show_default=True,
+)
+@click.option(
+    "--max-expanded",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS.expanded_bytes // MIB,
+    metavar="MIB",
+    help="What nested archives of one artifact may expand to.",
+    show_default=True,
+)
+@click.option(
+    "--max-entries",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS.entries,
+    metavar="N",
+    help="Archive members of one artifact.",
+    show_default=True,
+)
+@click.option(
+    "--max-pickle",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS.pickle_bytes // MIB,
+    metavar="MIB",
+    help="Length of one pickle.",
+    show_default=True,
+)
+def command(
+    targets: tuple[str, ...],
+    formats: tuple[str, ...],
+    outputs: tuple[str, ...],
+    fail_on: str | None,
+    allow_incomplete: bool | None,
+    policy_file: Path | None,
+    jobs: int | None,
+    verbose: bool,
+    timeout: float,
+    max_memory: int,
+    max_expanded: int,
+    max_entries: int,
+    max_pickle: int,
+) -> None:
+    """Scan each TARGET and decide.
+
+    A TARGET is a file, a folder, a glob, hf://org/name[@revision], hf://datasets/org/name,
+    hf://spaces/org/name or an https://huggingface.co address. A gated or private repository
+    needs HF_TOKEN or `hf auth login`.
+
+    Exit codes: 0 pass, 1 fail, 2 a target can't be read at all, 3 incomplete.
+    """
+    planned = plan_outputs(formats, outputs)
+    policy = _policy(policy_file, targets, fail_on, allow_incomplete)
+    limits = Limits(
+        wall_s=timeout,
+        memory_bytes=max_memory * MIB,
+        expanded_bytes=max_expanded * MIB,
+        entries=max_entries,
+        pickle_bytes=max_pickle * MIB,
+    )
+    run = _run(targets, policy, jobs or default_jobs(), limits)
+    write_outputs(run, planned, verbose=verbose)
+    raise click.exceptions.Exit(run.exit_code)
+
+
+def _policy(
+    policy_file: Path | None, targets: Sequence[str], fail_on: str | None, allow_incomplete: bool | None
+) -> Policy:
+    rules = load_rules(signatures_dir() / "rules")
+    local = [Path(target) for target in targets if os.path.lexists(target)]
+    policy = load_policy(policy_file, directory=Path.cwd(), scanned=local, rules=rules)
+    if fail_on is not None:
+        policy = dataclasses.replace(policy, fail_on=Severity.from_word(fail_on))
+    if allow_incomplete:
+        policy = dataclasses.replace(policy, allow_incomplete=True)
+    return policy
+
+
+def _run(targets: Sequence[str], policy: Policy, jobs: int, limits: Limits) -> Run:
+    started, clock = datetime.now(UTC), time.monotonic()
+    with progress(sys.stderr) as watcher:
+        settings = ScanSettings(
+            jobs=jobs,
+            limits=limits,
+            progress=watcher.advance,
+            fetch=FetchSettings(on_wait=watcher.waiting),
+        )
+        results = tuple(_result(target, settings, policy) for target in targets)
+    signatures = signatures_dir()
+    return Run(
+        tool_version=_version(),
+        signatures_version=(signatures / "VERSION").read_text().strip(),
+        atlas_label=load_index(signatures / "atlas" / "index.json").label,
+        started=started,
+        seconds=time.monotonic() - clock,
+        results=results,
+        working_directory=os.getcwd(),
+    )
+
+
+def _result(target: str, settings: ScanSettings, policy: Policy) -> TargetResult:
+    try:
+        report = scan_target(target, settings)
+    except TargetError as error:
+        return Unreachable(target=target, error=str(error))
+    signatures = signatures_dir()
+    rules = load_rules(signatures / "rules")
+    release = load_index(signatures / "atlas" / "index.json")
+    decision = policy.decide(report, rules, sha256_of=digests_for(report, policy).get)
+    result: Scanned = scanned(report, decision, rules=rules, release=release)
+    return result
+
+
+def _version() -> str:
+    from weighbridge import __version__
+
+    return __version__
+
+
+__all__ = ["Output", "command"]

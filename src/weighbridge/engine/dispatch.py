@@ -1,0 +1,97 @@
+"""Which analyzer reads which format. An explicit table: a test fails on a format that is in none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from weighbridge.analyzers import (
+    compressed,
+    gguf,
+    npy,
+    pickles,
+    provenance,
+    safetensors,
+    sevenzips,
+    shard_index,
+    tars,
+    zips,
+)
+from weighbridge.analyzers.inspection import Analyzer, Context, Event
+from weighbridge.core.artifact import Artifact
+from weighbridge.core.report import Outcome
+from weighbridge.formats.identify import Format
+
+
+def inspect_json(artifact: Artifact, context: Context) -> Iterator[Event]:
+    """Configuration is data to this version; an index of shards is followed."""
+    if artifact.name.endswith(".index.json"):
+        yield from shard_index.inspect(artifact, context)
+
+
+ANALYZERS: dict[Format, Analyzer] = {
+    Format.PICKLE: pickles.inspect,
+    Format.ZIP: zips.inspect,
+    Format.TAR: tars.inspect,
+    Format.SEVENZIP: sevenzips.inspect,
+    Format.GZIP: compressed.inspect,
+    Format.BZ2: compressed.inspect,
+    Format.XZ: compressed.inspect,
+    Format.LZMA: compressed.inspect,
+    Format.ZLIB: compressed.inspect,
+    Format.LZ4: compressed.inspect,
+    Format.ZSTD: compressed.inspect,
+    Format.JOBLIB_ZFILE: compressed.inspect,
+    Format.NPY: npy.inspect,
+    Format.SAFETENSORS: safetensors.inspect,
+    Format.GGUF: gguf.inspect,
+    Format.LFS_POINTER: provenance.inspect_pointer,
+    Format.JSON: inspect_json,
+}
+
+_NOT_YET = "a loader can run what is in it, and this version does not read it"
+
+WITHOUT_ANALYZER: dict[Format, tuple[Outcome, str]] = {
+    Format.HDF5: (Outcome.UNSUPPORTED, f"HDF5 (Keras weights or model): {_NOT_YET}"),
+    Format.KERAS: (Outcome.UNSUPPORTED, f"Keras model: {_NOT_YET}"),
+    Format.ONNX: (Outcome.UNSUPPORTED, f"ONNX graph: {_NOT_YET}"),
+    Format.TENSORFLOW: (Outcome.UNSUPPORTED, f"TensorFlow graph: {_NOT_YET}"),
+    Format.TFLITE: (Outcome.UNSUPPORTED, f"TFLite model: {_NOT_YET}"),
+    Format.RAR: (Outcome.UNSUPPORTED, "RAR archive: unpack it and scan the folder"),
+    Format.ELF: (Outcome.UNSUPPORTED, f"native code (ELF): {_NOT_YET}"),
+    Format.PE: (Outcome.UNSUPPORTED, f"native code (PE): {_NOT_YET}"),
+    Format.MACHO: (Outcome.UNSUPPORTED, f"native code (Mach-O): {_NOT_YET}"),
+    Format.JAVA: (Outcome.UNSUPPORTED, f"Java serialization or class: {_NOT_YET}"),
+    Format.RDS: (Outcome.UNSUPPORTED, f"R serialization: {_NOT_YET}"),
+    Format.PYTHON: (
+        Outcome.OPAQUE,
+        "Python source: not judged by this version; read it before you trust it",
+    ),
+    Format.TEXT: (Outcome.OPAQUE, ""),
+    Format.IMAGE: (Outcome.OPAQUE, ""),
+    Format.AUDIO: (Outcome.OPAQUE, ""),
+    Format.PDF: (Outcome.OPAQUE, ""),
+    Format.PARQUET: (Outcome.OPAQUE, "Parquet: recognised, its content is not judged by this version"),
+    Format.ARROW: (Outcome.OPAQUE, "Arrow: recognised, its content is not judged by this version"),
+    Format.TENSOR_BYTES: (Outcome.OPAQUE, ""),
+    Format.EMPTY: (Outcome.OPAQUE, "empty"),
+    Format.UNKNOWN: (Outcome.OPAQUE, "no loader that we know accepts these bytes"),
+}
+
+PROMISES: dict[str, frozenset[Format]] = {
+    ".pkl": frozenset({Format.PICKLE}),
+    ".pickle": frozenset({Format.PICKLE}),
+    ".joblib": frozenset({Format.PICKLE}),
+    ".pt": frozenset({Format.ZIP, Format.PICKLE, Format.TAR}),
+    ".pth": frozenset({Format.ZIP, Format.PICKLE, Format.TAR}),
+    ".ckpt": frozenset({Format.ZIP, Format.PICKLE, Format.TAR}),
+    ".npy": frozenset({Format.NPY}),
+    ".npz": frozenset({Format.ZIP}),
+    ".zip": frozenset({Format.ZIP}),
+    ".safetensors": frozenset({Format.SAFETENSORS}),
+    ".gguf": frozenset({Format.GGUF}),
+    ".h5": frozenset({Format.HDF5}),
+    ".keras": frozenset({Format.ZIP}),
+    ".7z": frozenset({Format.SEVENZIP}),
+}
+"""What a file's name promises a loader. Bytes that are neither that nor anything we know are a
+model that can't be read: FAILED, where the same bytes under another name would be opaque."""

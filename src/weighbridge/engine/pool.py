@@ -1,0 +1,238 @@
+"""Supervise the worker processes: one artifact, one job, one worker at a time.
+
+A worker that crashes, hangs or outgrows its memory costs the artifact it was looking at: that
+gets a FAILED or LIMITED row, what it had already found stays, and a new worker goes on with the
+rest. Each worker is watched by one thread, which also does its reads over the network.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from weighbridge.core.artifact import ByteSource
+from weighbridge.core.finding import Finding
+from weighbridge.core.report import Coverage, Outcome
+from weighbridge.engine import wire
+from weighbridge.errors import ReadError
+
+Emit = Callable[[Finding | Coverage], None]
+
+_GRACE_S = 2.0
+"""A worker checks its own clock; the supervisor kills one that has not after this much longer."""
+_READ_BYTES = 1 << 30
+_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One top-level artifact. `open` is called in the supervisor, only when there is no local path."""
+
+    job: wire.Job
+    open: Callable[[], ByteSource]
+
+
+def run_tasks(tasks: Iterator[Task], *, jobs: int, emit: Emit, finished: Callable[[Task], None]) -> None:
+    """Inspect every task with up to `jobs` workers.
+
+    Args:
+        tasks: consumed lazily, from the watching threads, one at a time.
+        jobs: workers; they are started as tasks come.
+        emit: called with each event, never by two threads at once.
+        finished: called after a task's last event.
+    """
+    feed = _Feed(tasks)
+    lock = threading.Lock()
+    errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+
+    def locked(event: Finding | Coverage) -> None:
+        with lock:
+            emit(event)
+
+    def watch() -> None:
+        worker: _Worker | None = None
+        try:
+            for task in feed:
+                worker = worker or _Worker()
+                if not worker.inspect(task, locked):
+                    worker.close()
+                    worker = None
+                with lock:
+                    finished(task)
+        except BaseException as error:  # a fetcher that fails while it lists: the caller's to see
+            errors.put(error)
+        finally:
+            if worker is not None:
+                worker.close()
+
+    threads = [threading.Thread(target=watch, daemon=True) for _ in range(max(1, jobs))]
+    for index, thread in enumerate(threads):
+        if index == 0 or feed.has_more():
+            thread.start()
+    for thread in threads:
+        if thread.ident is not None:
+            thread.join()
+    if not errors.empty():
+        raise errors.get()
+
+
+class _Feed:
+    """Hands out tasks one by one to several threads."""
+
+    def __init__(self, tasks: Iterator[Task]) -> None:
+        self._tasks = tasks
+        self._lock = threading.Lock()
+        self._ahead: list[Task] = []
+
+    def has_more(self) -> bool:
+        with self._lock:
+            if not self._ahead:
+                self._ahead = [task for task in [next(self._tasks, None)] if task is not None]
+            return bool(self._ahead)
+
+    def __iter__(self) -> _Feed:
+        return self
+
+    def __next__(self) -> Task:
+        with self._lock:
+            return self._ahead.pop() if self._ahead else next(self._tasks)
+
+
+class _Worker:
+    """One child process and the clock that watches it."""
+
+    def __init__(self) -> None:
+        # -P and an explicit module: nothing in the working directory, which may be the target
+        # itself, is ever imported.
+        command = [sys.executable, "-P", "-c", "from weighbridge.engine.worker import main; main()"]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+        )
+
+    def inspect(self, task: Task, emit: Emit) -> bool:
+        """Run one task to its end. Returns False when the worker is not to be used again."""
+        stdin, stdout = self._pipes()
+        deadline = time.monotonic() + task.job.limits.wall_s + _GRACE_S
+        timer = threading.Timer(deadline - time.monotonic(), self._process.kill)
+        timer.daemon = True
+        timer.start()
+        source: ByteSource | None = None
+        try:
+            wire.send(stdin, wire.encode_job(task.job))
+            while True:
+                message = wire.decode_message(wire.receive(stdout))
+                match message:
+                    case wire.Done():
+                        return True
+                    case wire.Read():
+                        source = source or self._open(task, stdin)
+                        _answer(message, source, stdin)
+                    case _:
+                        emit(message)
+        except (wire.Broken, OSError) as error:
+            self._process.kill()
+            emit(self._epitaph(task, str(error), late=time.monotonic() >= deadline))
+            return False
+        finally:
+            timer.cancel()
+            if source is not None:
+                source.close()
+
+    def _open(self, task: Task, stdin: IO[bytes]) -> ByteSource:
+        try:
+            return task.open()
+        except ReadError as error:
+            return _Unreadable(str(error))
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("started with pipes")
+        return self._process.stdin, self._process.stdout
+
+    def _epitaph(self, task: Task, said: str, *, late: bool) -> Coverage:
+        code = self._process.wait()
+        if late:
+            outcome, detail = (
+                Outcome.LIMITED,
+                f"the analysis took longer than {task.job.limits.wall_s:g} s",
+            )
+        elif code < 0:
+            name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
+            outcome, detail = Outcome.FAILED, f"the analysis process was killed by {name}"
+        else:
+            outcome, detail = Outcome.FAILED, f"the analysis process broke (exit {code}, {said})"
+        return Coverage(
+            path=(task.job.name,),
+            format="unknown",
+            outcome=outcome,
+            size_bytes=task.job.size_bytes,
+            detail=f"{detail}; what it had found until then is listed",
+        )
+
+    def close(self) -> None:
+        for pipe in self._pipes():
+            try:
+                pipe.close()
+            except OSError:  # a dead worker's pipe may still hold unsent bytes
+                continue
+        try:
+            self._process.wait(timeout=_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class _Unreadable:
+    """A source that could not be opened: every read says why."""
+
+    size = 0
+    is_remote = True
+    bytes_read = 0
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        raise ReadError(self._reason)
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def _answer(read: wire.Read, source: ByteSource, stdin: IO[bytes]) -> None:
+    try:
+        if not 0 <= read.length <= _READ_BYTES or read.offset < 0:
+            raise ReadError("asked for more than 1 GiB at once")
+        data = source.read_at(read.offset, read.length)
+    except ReadError as error:
+        wire.send(stdin, {"error": str(error)})
+        return
+    wire.send(stdin, {"size": len(data)})
+    stdin.write(data)
+    stdin.flush()
+
+
+def _environment() -> dict[str, str]:
+    """No tokens, no proxies, nothing that changes what Python imports but the path it has now."""
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    kept["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
+    return {**kept, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def default_jobs() -> int:
+    """One worker for each processor that we may use, at most eight."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(8, usable)

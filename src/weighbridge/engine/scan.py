@@ -1,0 +1,108 @@
+"""Scan targets: from what the user typed to a `Report` each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from weighbridge.core.finding import Finding
+from weighbridge.core.limits import Limits
+from weighbridge.core.report import Coverage, Report
+from weighbridge.engine.pool import Task, default_jobs, run_tasks
+from weighbridge.engine.wire import Job
+from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
+from weighbridge.fetchers.registry import resolve
+
+Progress = Callable[[int, int, str], None]
+"""Called with (artifacts finished, artifacts known so far, name of the last one)."""
+
+
+def _no_progress(done: int, known: int, name: str) -> None:
+    """The default: nobody watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanSettings:
+    """How to scan; what to make of the result is the policy's business."""
+
+    jobs: int = field(default_factory=default_jobs)
+    limits: Limits = field(default_factory=Limits)
+    fetch: FetchSettings = field(default_factory=FetchSettings)
+    progress: Progress = _no_progress
+
+
+def scan_target(target: str, settings: ScanSettings) -> Report:
+    """Scan one target, whatever it is, to the end.
+
+    Raises:
+        UsageError: no fetcher takes such a target.
+        TargetError: the target can't be reached at all.
+    """
+    started = time.monotonic()
+    fetched = resolve(target).fetch(target, settings.fetch)
+    try:
+        collected = _Collected(settings.progress)
+        run_tasks(
+            _tasks(fetched, settings.limits, collected),
+            jobs=settings.jobs,
+            emit=collected.add,
+            finished=lambda task: collected.finish(task.job.name),
+        )
+    finally:
+        fetched.close()
+    return Report(
+        target=target,
+        origin=fetched.origin,
+        findings=collected.findings(),
+        coverage=tuple(collected.coverage),
+        traffic=fetched.traffic.snapshot(),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _tasks(fetched: Fetched, limits: Limits, collected: _Collected) -> Iterator[Task]:
+    for item in fetched.items:
+        match item:
+            case Entry():
+                collected.known += 1
+                yield Task(_job(item, limits), item.open)
+            case Problem():
+                collected.add(item.coverage)
+                if item.finding is not None:
+                    collected.add(item.finding)
+
+
+def _job(entry: Entry, limits: Limits) -> Job:
+    path = str(entry.local_path) if entry.local_path is not None else None
+    return Job(entry.name, entry.size_bytes or 0, path, entry.origin, limits)
+
+
+class _Collected:
+    """Findings without repeats and coverage rows, as they come."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.coverage: list[Coverage] = []
+        self.known = 0
+        self._done = 0
+        self._progress = progress
+        self._findings: dict[tuple[str, int | None], Finding] = {}
+
+    def add(self, event: Finding | Coverage) -> None:
+        if isinstance(event, Coverage):
+            self.coverage.append(event)
+        else:
+            self._findings.setdefault((event.fingerprint, event.offset), event)
+
+    def finish(self, name: str) -> None:
+        self._done += 1
+        self._progress(self._done, self.known, name)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """In an order that does not depend on which worker was faster."""
+        return tuple(
+            sorted(
+                self._findings.values(),
+                key=lambda found: (found.path, found.offset or 0, found.rule, found.subject),
+            )
+        )

@@ -1,0 +1,123 @@
+"""Walk one top-level artifact and everything nested in it.
+
+The one place that catches every exception (design law 6): whatever an analyzer raises becomes a
+coverage row of the artifact that it was looking at, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.provenance import check_origin
+from weighbridge.core.artifact import Artifact
+from weighbridge.core.finding import Finding
+from weighbridge.core.report import Coverage, Outcome
+from weighbridge.engine.dispatch import ANALYZERS, PROMISES, WITHOUT_ANALYZER
+from weighbridge.errors import LimitReached, Malformed, ReadError
+from weighbridge.formats.identify import Format, identify
+
+Emit = Callable[[Finding | Coverage], None]
+
+_WORST = (Outcome.FAILED, Outcome.LIMITED, Outcome.UNSUPPORTED, Outcome.ANALYZED, Outcome.OPAQUE)
+_KERAS_MEMBERS = frozenset({"config.json", "metadata.json"})
+
+
+def inspect_tree(artifact: Artifact, context: Context, emit: Emit) -> None:
+    """Inspect an artifact, then each nested one, depth first. Every artifact gets one coverage row."""
+    if artifact.depth == 0 and artifact.origin is not None:
+        for finding in check_origin(artifact):
+            emit(finding)
+    visit = _Visit(artifact, context, emit)
+    emit(visit.run())
+
+
+class _Visit:
+    """One artifact: what it is, what its analyzers said, how far they got."""
+
+    def __init__(self, artifact: Artifact, context: Context, emit: Emit) -> None:
+        self._artifact = artifact
+        self._context = context
+        self._emit = emit
+        self._outcomes: list[tuple[Outcome, str]] = []
+        self._members: set[str] = set()
+        self._formats: tuple[Format, ...] = (Format.UNKNOWN,)
+
+    def run(self) -> Coverage:
+        self._guard(self._identify)
+        if not self._outcomes:
+            for kind in self._formats:
+                self._inspect(kind)
+        if self._members >= _KERAS_MEMBERS:
+            self._formats = (Format.KERAS, *self._formats)
+            self._outcomes.append(WITHOUT_ANALYZER[Format.KERAS])
+        return self._row()
+
+    def _identify(self) -> None:
+        if self._artifact.depth > self._context.budget.limits.depth:
+            raise LimitReached(f"nested deeper than {self._context.budget.limits.depth} containers")
+        self._context.budget.check_time()
+        self._formats = identify(self._artifact.source, self._artifact.name)
+
+    def _inspect(self, kind: Format) -> None:
+        if kind not in ANALYZERS:
+            self._outcomes.append(self._kept_promise(kind))
+            return
+        before = len(self._outcomes)
+        self._guard(lambda: self._consume(kind))
+        if len(self._outcomes) == before:
+            self._outcomes.append((Outcome.ANALYZED, ""))
+
+    def _consume(self, kind: Format) -> None:
+        for event in ANALYZERS[kind](self._artifact, self._context):
+            match event:
+                case Artifact():
+                    self._members.add(event.name)
+                    inspect_tree(event, self._context, self._emit)
+                case Coverage() if event.path == self._artifact.path:
+                    self._outcomes.append((event.outcome, event.detail))
+                case _:
+                    self._emit(event)
+
+    def _guard(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Malformed as error:
+            self._outcomes.append((Outcome.FAILED, f"malformed: {error}"))
+        except LimitReached as error:
+            self._outcomes.append((Outcome.LIMITED, str(error)))
+        except ReadError as error:
+            self._outcomes.append((Outcome.FAILED, str(error)))
+        except MemoryError:
+            limit = self._context.budget.limits.memory_bytes
+            self._outcomes.append(
+                (Outcome.FAILED, f"needs more memory than the limit of {limit:,} bytes")
+            )
+        except Exception as error:
+            self._outcomes.append(
+                (Outcome.FAILED, f"the analysis broke ({type(error).__name__}: {error})")
+            )
+
+    def _kept_promise(self, kind: Format) -> tuple[Outcome, str]:
+        suffix = PurePosixPath(self._artifact.name.lower()).suffix
+        if suffix in PROMISES and kind in (Format.UNKNOWN, Format.EMPTY, Format.TEXT):
+            return Outcome.FAILED, f"named {suffix}, but no loader of that kind can read it ({kind})"
+        return WITHOUT_ANALYZER[kind]
+
+    def _row(self) -> Coverage:
+        outcome = next(worst for worst in _WORST if any(found is worst for found, _ in self._outcomes))
+        details = [detail for found, detail in self._outcomes if found is outcome and detail]
+        source = self._artifact.source
+        row = Coverage(
+            path=self._artifact.path,
+            format="+".join(self._formats),
+            outcome=outcome,
+            bytes_read=source.bytes_read,
+            detail="; ".join(dict.fromkeys(details))[:1000],
+        )
+        try:
+            return replace(row, size_bytes=source.size)
+        except (ReadError, LimitReached, Malformed):
+            return row

@@ -1,0 +1,167 @@
+r"""What the supervisor and a worker say to each other: lines of JSON, and raw bytes for reads.
+
+A worker parses hostile input, so nothing that it sends is trusted: no pickle, no types beyond
+text and integers, and every message is checked as it is read. JSON escapes lone surrogates, so
+file names that are not UTF-8 survive the way.
+
+    supervisor -> worker   {"do": "inspect", ...}\n           then answers to its reads:
+                           {"size": n}\n + n raw bytes   or   {"error": "..."}\n
+    worker -> supervisor   {"finding": {...}}  {"coverage": {...}}
+                           {"read": [offset, length]}  {"done": true}
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import IO, Any, TypeVar
+
+from weighbridge.core.artifact import Origin
+from weighbridge.core.finding import Finding
+from weighbridge.core.limits import Limits
+from weighbridge.core.report import Coverage, Outcome
+
+_LINE_BYTES = 8 << 20
+_T = TypeVar("_T")
+
+
+class Broken(Exception):
+    """The other side said something that is not in the protocol, or nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One top-level artifact to inspect. Without a local path the bytes are asked for by `read`."""
+
+    name: str
+    size_bytes: int
+    local_path: str | None
+    origin: Origin | None
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    pass
+
+
+Message = Finding | Coverage | Read | Done
+
+
+def send(stream: IO[bytes], message: object) -> None:
+    stream.write(json.dumps(message).encode() + b"\n")
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> dict[str, Any]:
+    """Read one line.
+
+    Raises:
+        Broken: end of stream, an endless line, or no JSON object.
+    """
+    line = stream.readline(_LINE_BYTES)
+    if not line.endswith(b"\n"):
+        raise Broken("ended" if not line else "sent a line without an end")
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise Broken("sent no JSON") from error
+    if not isinstance(message, dict):
+        raise Broken("sent no message")
+    return message
+
+
+def encode_job(job: Job) -> dict[str, object]:
+    origin = None
+    if job.origin is not None:
+        origin = {
+            "kind": job.origin.kind,
+            "location": job.origin.location,
+            "revision": job.origin.revision,
+            "sha256": job.origin.sha256,
+            "size_bytes": job.origin.size_bytes,
+            "registry_verdicts": dict(job.origin.registry_verdicts),
+            "facts": dict(job.origin.facts),
+        }
+    return {
+        "do": "inspect",
+        "name": job.name,
+        "size_bytes": job.size_bytes,
+        "local_path": job.local_path,
+        "origin": origin,
+        "limits": asdict(job.limits),
+    }
+
+
+def decode_job(message: dict[str, Any]) -> Job:
+    origin = message["origin"]
+    return Job(
+        name=message["name"],
+        size_bytes=message["size_bytes"],
+        local_path=message["local_path"],
+        origin=Origin(**origin) if origin is not None else None,
+        limits=Limits(**message["limits"]),
+    )
+
+
+def encode_event(event: Finding | Coverage) -> dict[str, object]:
+    return {"finding" if isinstance(event, Finding) else "coverage": asdict(event)}
+
+
+def decode_message(message: dict[str, Any]) -> Message:
+    """Raises Broken when a field is missing or has another type."""
+    try:
+        if "finding" in message:
+            return _finding(message["finding"])
+        if "coverage" in message:
+            return _coverage(message["coverage"])
+        if "read" in message:
+            offset, length = message["read"]
+            return Read(_typed(offset, int), _typed(length, int))
+        if message.get("done") is True:
+            return Done()
+    except (KeyError, TypeError, ValueError) as error:
+        raise Broken("sent a message that is not in the protocol") from error
+    raise Broken("sent a message that is not in the protocol")
+
+
+def _finding(fields: dict[str, Any]) -> Finding:
+    offset = fields["offset"]
+    return Finding(
+        rule=_typed(fields["rule"], str),
+        path=_texts(fields["path"]),
+        subject=_typed(fields["subject"], str),
+        evidence=_typed(fields["evidence"], str),
+        offset=None if offset is None else _typed(offset, int),
+        length=_typed(fields["length"], int),
+        route=_typed(fields["route"], str),
+        related=_texts(fields["related"]),
+    )
+
+
+def _coverage(fields: dict[str, Any]) -> Coverage:
+    size = fields["size_bytes"]
+    return Coverage(
+        path=_texts(fields["path"]),
+        format=_typed(fields["format"], str),
+        outcome=Outcome(_typed(fields["outcome"], str)),
+        size_bytes=None if size is None else _typed(size, int),
+        bytes_read=_typed(fields["bytes_read"], int),
+        detail=_typed(fields["detail"], str),
+    )
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    return tuple(_typed(value, str) for value in _typed(values, list))
+
+
+def _typed(value: object, kind: type[_T]) -> _T:
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}")
+    return value

@@ -1,0 +1,133 @@
+"""One worker process: inspects the artifacts that the supervisor names, one at a time.
+
+It starts with an empty environment, closes the door behind itself (`sandbox.py`), and has no way
+to the network: bytes of remote artifacts come from the supervisor over the pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import IO
+
+from weighbridge.analyzers.inspection import Context
+from weighbridge.bytesource.local import LocalFile
+from weighbridge.core.artifact import Artifact, ByteSource
+from weighbridge.core.finding import Finding
+from weighbridge.core.limits import Budget
+from weighbridge.core.report import Coverage, Outcome
+from weighbridge.engine import wire
+from weighbridge.engine.sandbox import confine
+from weighbridge.engine.tree import inspect_tree
+from weighbridge.errors import ReadError
+from weighbridge.knowledge.callables import CallableKnowledge
+from weighbridge.knowledge.locate import signatures_dir
+
+from pathlib import Path  # isort: skip
+
+
+class PipeSource:
+    """Bytes of a remote artifact, read by the supervisor on our behalf."""
+
+    is_remote = True
+
+    def __init__(self, size: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+        self._size = size
+        self._stdin = stdin
+        self._stdout = stdout
+        self._bytes_read = 0
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def bytes_read(self) -> int:
+        return min(self._bytes_read, self._size)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        if offset < 0 or length < 0:
+            raise ValueError("offset and length must not be negative")
+        length = min(length, self._size - offset)
+        if length <= 0:
+            return b""
+        wire.send(self._stdout, {"read": [offset, length]})
+        answer = wire.receive(self._stdin)
+        if "error" in answer:
+            raise ReadError(answer["error"])
+        data = self._stdin.read(answer["size"])
+        self._bytes_read += len(data)
+        return data
+
+    def close(self) -> None:
+        """The supervisor owns the connection."""
+
+
+def main() -> None:
+    """Serve until the supervisor closes the pipe. Entry point of the child process."""
+    stdin, stdout = _private_pipes()
+    knowledge = CallableKnowledge.load(signatures_dir() / "callables")
+    job = _next_job(stdin)
+    if job is None:
+        return
+    confine(job.limits)
+    while job is not None:
+        _inspect(job, knowledge, stdin, stdout)
+        wire.send(stdout, {"done": True})
+        job = _next_job(stdin)
+
+
+def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Take the pipes away from standard input and output: a stray print can't break the protocol."""
+    stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1):
+        os.dup2(null, standard)
+    sys.stdout = sys.stderr
+    return stdin, stdout
+
+
+def _next_job(stdin: IO[bytes]) -> wire.Job | None:
+    try:
+        return wire.decode_job(wire.receive(stdin))
+    except wire.Broken:
+        return None
+
+
+def _inspect(job: wire.Job, knowledge: CallableKnowledge, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+    emit = _limited(job, lambda event: wire.send(stdout, wire.encode_event(event)))
+    source: ByteSource
+    try:
+        source = (
+            LocalFile(Path(job.local_path))
+            if job.local_path is not None
+            else PipeSource(job.size_bytes, stdin, stdout)
+        )
+    except ReadError as error:
+        emit(Coverage(path=(job.name,), format="unknown", outcome=Outcome.FAILED, detail=str(error)))
+        return
+    try:
+        inspect_tree(
+            Artifact((job.name,), source, job.origin), Context(Budget(job.limits), knowledge), emit
+        )
+    finally:
+        source.close()
+
+
+def _limited(
+    job: wire.Job, emit: Callable[[Finding | Coverage], None]
+) -> Callable[[Finding | Coverage], None]:
+    """Pass events on up to the limit; beyond it one coverage row says that there is more."""
+    count = 0
+
+    def limited(event: Finding | Coverage) -> None:
+        nonlocal count
+        count += isinstance(event, Finding)
+        if isinstance(event, Coverage) or count <= job.limits.findings:
+            emit(event)
+        elif count == job.limits.findings + 1:
+            detail = f"more than {job.limits.findings:,} findings; the rest is not listed"
+            emit(Coverage(path=(job.name,), format="findings", outcome=Outcome.LIMITED, detail=detail))
+
+    return limited
