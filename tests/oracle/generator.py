@@ -26,9 +26,9 @@ NAMES = (
 )
 PUSHES = (
     b"N", b"\x88", b"\x89", b"}", b"]", b")", b"\x8f", b"K\x07", b"M\x01\x02", b"J\xff\xff\xff\xff",
-    b"G?\xf0\0\0\0\0\0\0", b"I1\n", b"I01\n", b"I0x10\n", b"I1\0junk\n", b"L5L\n", b"L-0x1L\n", b"F1.5\n", b"S'os'\n",
-    b"S\"system\"\n", b"Vsys\\u0074em\n", b"\x8a\x01\x05", b"\x8b\x01\0\0\0\x05", b"U\x02os", b"T\x06\0\0\0system",
-    b"\x97", b"Ppid\n",
+    b"G?\xf0\0\0\0\0\0\0", b"I1\n", b"I01\n", b"I0x10\n", b"I1\0junk\n", b"L5L\n", b"L-0x1L\n",
+    b"F1.5\n", b"S'os'\n", b"S\"system\"\n", b"Vsys\\u0074em\n", b"\x8a\x01\x05",
+    b"\x8b\x01\0\0\0\x05", b"U\x02os", b"T\x06\0\0\0system", b"\x97", b"Ppid\n",
 )  # fmt: skip
 ONES = (
     b"0",
@@ -176,7 +176,7 @@ def _value(rng: random.Random, depth: int) -> object:
     if kind == 3:
         return OrderedDict((str(index), item) for index, item in enumerate(items))
     if kind == 4:
-        return {index for index in range(len(items))}
+        return set(range(len(items)))
     return [items, items]
 
 

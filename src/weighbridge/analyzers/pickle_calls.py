@@ -221,7 +221,7 @@ class _Judgement:
             self._tensor_items(stream, mutation.offset, mutation.target)
 
     def _partial_state(self, stream: Stream, callees: Callees, build: Build) -> None:
-        """The state of a `functools.partial` is (function, arguments, ...) and replaces what was given."""
+        """The state of a `functools.partial` is (function, arguments, ...): it replaces the first."""
         call = stream.call_at(build.target)
         if call is None or callees.of(call).name != "partial":
             return

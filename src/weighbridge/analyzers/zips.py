@@ -1,0 +1,265 @@
+"""Zip archives: what no honest writer makes, and every member for a closer look."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.member_paths import path_findings, symlink_findings
+from weighbridge.analyzers.zip_rules import report_zip_anomaly
+from weighbridge.bytesource.slice import SliceSource
+from weighbridge.bytesource.spooled import SpooledStream
+from weighbridge.core.artifact import Artifact, ByteSource
+from weighbridge.core.finding import Finding
+from weighbridge.core.limits import MIB
+from weighbridge.core.report import Coverage, Outcome
+from weighbridge.errors import LimitReached, Malformed
+from weighbridge.formats.anomaly import quoted
+from weighbridge.formats.archive.inflate import Salvage
+from weighbridge.formats.archive.member_paths import LinkTable
+from weighbridge.formats.archive.readahead import ReadAhead
+from weighbridge.formats.archive.zip import ZipDirectory, parse_zip
+from weighbridge.formats.archive.zip_anomalies import ZipAnomalyKind
+from weighbridge.formats.archive.zip_compare import resolve_member
+from weighbridge.formats.archive.zip_directory import TAIL_BYTES
+from weighbridge.formats.archive.zip_members import (
+    METHOD_NAMES,
+    SUPPORTED_METHODS,
+    is_plain,
+    looks_loadable,
+    open_member,
+)
+from weighbridge.formats.archive.zip_records import METHOD_STORED, View, ZipMember
+from weighbridge.formats.archive.zip_remote import SMALL_BYTES, extents, prefetch
+from weighbridge.formats.identify import Format
+from weighbridge.formats.torch_storages import storage_keys
+
+_PLAIN_BUT_FLAGGED = "ZIP002"
+_WRONG_CRC, _WRONG_CRC_OF_CODE, _NO_CRCS = "ZIP005", "ZIP006", "ZIP019"
+_BOMB, _ENCRYPTED = "ARC007", "ARC008"
+
+_HARMLESS = frozenset(
+    {
+        ZipAnomalyKind.BACKSLASH_IN_NAME,
+        ZipAnomalyKind.TRAILING,
+        ZipAnomalyKind.PREFIX,
+        ZipAnomalyKind.GAP,
+        ZipAnomalyKind.CRCS_DIFFER,
+    }
+)
+"""Anomalies that leave no doubt about which bytes each name stands for."""
+
+_CHECKED_MEMBER_BYTES = 8 * MIB
+_CHECKED_ARCHIVE_BYTES = 64 * MIB
+_LARGEST_TORCH_PICKLE = 256 * MIB
+_LONGEST_LINK = 4096
+_BOMB_FROM_BYTES = 16 * MIB
+
+
+def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
+    """Yield what is odd about the archive, then its members."""
+    source: ByteSource = artifact.source
+    if source.is_remote:
+        source = ReadAhead(source)
+        source.prefetch(max(0, source.size - TAIL_BYTES), TAIL_BYTES)
+    directory = parse_zip(source, context.budget, compare_local_headers=not source.is_remote)
+    for anomaly in directory.anomalies:
+        yield from report_zip_anomaly(artifact, anomaly)
+    yield from _Archive(artifact, source, directory, context).inspect()
+    if directory.unsearched_bytes:
+        detail = f"{directory.unsearched_bytes:,} bytes that belong to no member were not fetched"
+        yield _row(artifact.path, Format.ZIP, Outcome.LIMITED, detail)
+    if directory.unfinished is not None:
+        raise directory.unfinished
+
+
+def proven_storages(artifact: Artifact, directory: ZipDirectory, context: Context) -> frozenset[str]:
+    """Return the names of members that can only be raw tensor bytes.
+
+    `<root>/data.pkl` states the size of each storage that it loads from `<root>/data/<key>`. A
+    member of exactly that size, stored, in an archive in which all readers agree on what is
+    where, holds tensor bytes for every loader.
+    """
+    if any(anomaly.kind not in _HARMLESS for anomaly in directory.anomalies):
+        return frozenset()
+    pickles = [m for m in directory.members if f"/{m.name.casefold()}".endswith("/data.pkl")]
+    if len(pickles) != 1 or pickles[0].size > _LARGEST_TORCH_PICKLE:
+        return frozenset()
+    resolved = _resolved(artifact.source, pickles[0])
+    if resolved is None or resolved.claims_encryption:
+        return frozenset()
+    try:
+        sizes = storage_keys(b"".join(open_member(artifact.source, resolved, context.budget)))
+    except (Malformed, LimitReached):
+        return frozenset()
+    root = resolved.name[: -len("data.pkl")]
+    return frozenset(
+        member.name
+        for member in directory.members
+        if member.method == METHOD_STORED
+        and not member.claims_encryption
+        and member.name.startswith(f"{root}data/")
+        and sizes.get(member.name.removeprefix(f"{root}data/")) == member.size == member.compressed_size
+    )
+
+
+@dataclass(slots=True)
+class _Archive:
+    """One archive while its members are gone through."""
+
+    artifact: Artifact
+    source: ByteSource
+    directory: ZipDirectory
+    context: Context
+    links: LinkTable = field(default_factory=LinkTable)
+    checked_bytes: int = 0
+
+    def inspect(self) -> Iterator[Event]:
+        members = [member for member in self.directory.members if not member.is_directory]
+        planned = extents(members, self.source.size)
+        if isinstance(self.source, ReadAhead):
+            pickles = [m.header_offset for m in members if m.name.casefold().endswith("data.pkl")]
+            prefetch(self.source, [planned[offset] for offset in pickles if offset in planned])
+        through = Artifact(self.artifact.path, self.source, self.artifact.origin)
+        storages = proven_storages(through, self.directory, self.context)
+        if storages:
+            yield self.storage_row(storages)
+        rest = [member for member in members if member.name not in storages]
+        if isinstance(self.source, ReadAhead):
+            prefetch(self.source, [planned[m.header_offset] for m in rest if m.header_offset in planned])
+        yield from self.tell_missing_crcs()
+        for member in rest:
+            self.context.budget.check_time()
+            yield from path_findings(self.artifact, member.name, self.links, member.header_offset)
+            yield from self.inspect_member(member)
+        yield from self.trailing()
+
+    def storage_row(self, storages: frozenset[str]) -> Coverage:
+        sizes = [member.size for member in self.directory.members if member.name in storages]
+        detail = f"{len(sizes)} tensor storages, {sum(sizes):,} bytes, not read"
+        name = sorted(storages)[0].rpartition("/")[0]
+        return Coverage(
+            path=(*self.artifact.path, f"{name}/"),
+            format=Format.TENSOR_BYTES,
+            outcome=Outcome.OPAQUE,
+            size_bytes=sum(sizes),
+            detail=detail,
+        )
+
+    def inspect_member(self, member: ZipMember) -> Iterator[Event]:
+        readings: tuple[ZipMember, ...] = (member,)
+        if member.data_offset is None:
+            resolved = resolve_member(self.source, member)
+            readings = resolved.members
+            for anomaly in resolved.anomalies:
+                yield from report_zip_anomaly(self.artifact, anomaly)
+        for reading in readings:
+            yield from self.inspect_reading(reading)
+
+    def inspect_reading(self, member: ZipMember) -> Iterator[Event]:
+        path = (*self.artifact.path, member.name)
+        if member.claims_encryption:
+            if not is_plain(self.source, member, self.context.budget):
+                yield self.finding(_ENCRYPTED, member, f"{quoted(member.name)} is encrypted")
+                yield _row(path, Format.UNKNOWN, Outcome.UNSUPPORTED, "encrypted: a password is needed")
+                yield from self.ciphertext(member)
+                return
+            evidence = f"{quoted(member.name)} is flagged {member.flags:#06x} but readable as it is"
+            yield self.finding(_PLAIN_BUT_FLAGGED, member, evidence)
+        if member.method not in SUPPORTED_METHODS:
+            name = METHOD_NAMES.get(member.method, "unknown")
+            detail = f"compression method {member.method} ({name}) can't be read"
+            yield _row(path, Format.UNKNOWN, Outcome.UNSUPPORTED, detail)
+            return
+        if member.size > _BOMB_FROM_BYTES and member.size > self.limit_ratio * member.compressed_size:
+            evidence = f"{quoted(member.name)}: {member.compressed_size:,} bytes hold {member.size:,}"
+            yield self.finding(_BOMB, member, evidence)
+        yield from self.content(member)
+
+    def content(self, member: ZipMember) -> Iterator[Event]:
+        source, error = self.open(member)
+        yield from self.check_crc(member, source)
+        if member.is_symlink:
+            target = bytes(source.read_at(0, _LONGEST_LINK)).decode("utf-8", "backslashreplace")
+            yield from symlink_findings(
+                self.artifact, member.name, target, self.links, member.header_offset
+            )
+        yield self.artifact.nested(member.name, source)
+        if error is not None:
+            outcome = Outcome.LIMITED if isinstance(error, LimitReached) else Outcome.FAILED
+            detail = f"read as far as it decompresses: {error}"
+            yield _row((*self.artifact.path, member.name), Format.UNKNOWN, outcome, detail)
+
+    def open(self, member: ZipMember) -> tuple[ByteSource, Exception | None]:
+        """Return the member's bytes, those of a broken member as far as they go."""
+        if member.method == METHOD_STORED:
+            return SliceSource(self.source, member.data_offset or 0, member.stored_length), None
+        salvage = Salvage(open_member(self.source, member, self.context.budget))
+        stream = SpooledStream(salvage)
+        assert stream.size >= 0  # asking for the size decompresses to the end
+        return stream, salvage.error
+
+    def check_crc(self, member: ZipMember, source: ByteSource) -> Iterator[Finding]:
+        """Check members that are small enough to be read anyway; torch ignores checksums."""
+        limit = SMALL_BYTES if source.is_remote else _CHECKED_MEMBER_BYTES
+        if source.size > limit or self.checked_bytes > _CHECKED_ARCHIVE_BYTES or self.has_no_crcs:
+            return
+        self.checked_bytes += source.size
+        data = source.read_at(0, source.size)
+        crc = zlib.crc32(data)
+        if source.size != member.size or crc != member.crc:
+            rule = _WRONG_CRC_OF_CODE if looks_loadable(bytes(data[:64])) else _WRONG_CRC
+            evidence = f"{quoted(member.name)}: {member.crc:08x} stated for {member.size:,} bytes, "
+            evidence += f"{crc:08x} found in {source.size:,}"
+            yield self.finding(rule, member, evidence)
+
+    def ciphertext(self, member: ZipMember) -> Iterator[Event]:
+        """A loader may ignore the flag; so what looks loadable is inspected as it stands."""
+        if member.method != METHOD_STORED:
+            return
+        source = SliceSource(self.source, member.data_offset or 0, member.stored_length)
+        if looks_loadable(bytes(source.read_at(0, 64))):
+            yield self.artifact.nested(member.name, source)
+
+    def trailing(self) -> Iterator[Event]:
+        for anomaly in self.directory.anomalies:
+            if anomaly.kind is ZipAnomalyKind.TRAILING:
+                source = SliceSource(self.source, anomaly.offset, anomaly.length)
+                yield self.artifact.nested(f"{self.artifact.name}.trailing", source)
+
+    def tell_missing_crcs(self) -> Iterator[Finding]:
+        if self.has_no_crcs:
+            evidence = "each checksum is stated as 0, as torch does when told not to compute them"
+            yield Finding(rule=_NO_CRCS, path=self.artifact.path, subject="checksums", evidence=evidence)
+
+    @property
+    def has_no_crcs(self) -> bool:
+        members = self.directory.members
+        return any(member.size for member in members) and not any(member.crc for member in members)
+
+    @property
+    def limit_ratio(self) -> int:
+        return self.context.budget.limits.ratio
+
+    def finding(self, rule: str, member: ZipMember, evidence: str) -> Finding:
+        return Finding(
+            rule=rule,
+            path=self.artifact.path,
+            subject=member.name,
+            evidence=evidence,
+            offset=member.header_offset,
+        )
+
+
+def _resolved(source: ByteSource, member: ZipMember) -> ZipMember | None:
+    """Return the member with its data offset, when its two headers leave no doubt."""
+    if member.data_offset is not None:
+        return member if member.view is View.CENTRAL else None
+    resolved = resolve_member(source, member)
+    return resolved.members[0] if len(resolved.members) == 1 and not resolved.anomalies else None
+
+
+def _row(path: tuple[str, ...], format: Format, outcome: Outcome, detail: str) -> Coverage:
+    return Coverage(path=path, format=format, outcome=outcome, detail=detail)

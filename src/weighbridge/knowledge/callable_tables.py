@@ -1,0 +1,211 @@
+"""Parse the tables of callables: simple lines that a person can review and a dictionary can hold.
+
+`allow/*.txt`: exact names, in groups. A group begins with `@ STANDING [CONDITION] | WHY`; each line
+after it is `module qualname`, one space between. `#` begins a comment.
+`dangerous.tsv`: module, name or `*`, capabilities, why; module `*` means any recognised class.
+`python2.tsv`: renames of old unpicklers.
+`twins.tsv`: other names of modules. `stdlib.txt`: one top-level module a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from weighbridge.errors import WeighbridgeError
+
+
+class Standing(StrEnum):
+    """What the tables say of one callable."""
+
+    ALLOWED = "allowed"
+    """A function or type that a known writer emits; harmless with any arguments."""
+    RECOGNISED = "recognised"
+    """A class of a known library, rebuilt by the ordinary protocol."""
+    CONDITIONAL = "conditional"
+    """Harmless only under `Judgement.condition`; otherwise as its capabilities say."""
+    DANGEROUS = "dangerous"
+    """It has the capabilities named."""
+    STDLIB = "stdlib"
+    """Of the standard library and on no list: no known writer emits it."""
+    UNKNOWN = "unknown"
+    """Of some other library, or not a name at all."""
+    MAIN = "main"
+    """Of `__main__`: its code is in whatever program loads the file."""
+
+
+class Capability(StrEnum):
+    """What a call of it can do to whoever makes the call."""
+
+    EXECUTES_CODE = "executes_code"
+    SPAWNS_PROCESS = "spawns_process"
+    LOADS_NATIVE_CODE = "loads_native_code"
+    IMPORTS_BY_NAME = "imports_by_name"
+    READS_FILES = "reads_files"
+    WRITES_FILES = "writes_files"
+    NETWORK = "network"
+    DESERIALIZES = "deserializes"
+    ATTRIBUTE_ACCESS = "attribute_access"
+    PROCESS_CONTROL = "process_control"
+    INSTALLS_PACKAGES = "installs_packages"
+    TAMPERS_WITH_SCANNER = "tampers_with_scanner"
+    USES_CREDENTIALS = "uses_credentials"
+    GLUE = "glue"
+    """Makes another callable run, or computes the name of one."""
+
+
+class Condition(StrEnum):
+    """When a callable is harmless. Whoever knows the arguments decides; unmet means dangerous."""
+
+    REBUILT = "rebuilt"
+    """Made without its constructor: NEWOBJ, NEWOBJ_EX, OBJ or INST without arguments,
+    or through `REBUILDS_FIRST_ARGUMENT`; or merely named. Not REDUCE."""
+    LITERAL_ARGUMENTS = "literal-arguments"
+    """Every argument is data: literals, or containers of them, and no integer above 2**24 (a size)."""
+    WRAPS_FIRST_ARGUMENT = "wraps-first-argument"
+    """As harmless as the callable given first, called with what follows; None counts as harmless,
+    and so does a class of condition `REBUILT` while the result is only stored. For
+    `functools.partial` the state that BUILD sets replaces the first argument."""
+    REBUILDS_FIRST_ARGUMENT = "rebuilds-first-argument"
+    """Makes an instance of the class given first without its constructor: harmless when that class
+    is allowed or recognised, and `REBUILT` counts as met."""
+    ALLOWED_CLASS_ATTRIBUTE = "allowed-class-attribute"
+    """`getattr(object, "name")`: the object is an allowed or recognised class, or an instance rebuilt
+    from one, and the name a literal without dots or leading double underscores. The result may be
+    stored; to call it, `judge(module, "Class.name")` must allow that."""
+    STORED_RESULT = "stored-result"
+    """Arguments are literals; the result is stored, never called, never given to a call that calls."""
+    NAMED_ONLY = "named-only"
+    """It is named (stored, or an argument of an allowed call) and never called."""
+    NESTED_PICKLE = "nested-pickle"
+    """The first argument is literal bytes; they are scanned as an artifact of their own."""
+    TORCHSCRIPT_TYPE = "torchscript-type"
+    """The pickle is `data.pkl`, `constants.pkl` or the like of a TorchScript archive, whose loader
+    takes the name for a type of the archive's own code and imports nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a group of `allow/` says of each of its names."""
+
+    standing: Standing
+    condition: Condition | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """What a row of `dangerous.tsv` says."""
+
+    capabilities: tuple[Capability, ...]
+    why: str
+
+
+_ALLOWING = (Standing.ALLOWED, Standing.RECOGNISED, Standing.CONDITIONAL)
+
+
+def read_allow(directory: Path) -> dict[str, Entry]:
+    """Return the entry of each `module qualname` in `directory/*.txt`.
+
+    A name that stands in several groups keeps the strictest of them.
+
+    Raises:
+        WeighbridgeError: a file is missing or breaks the format.
+    """
+    table: dict[str, Entry] = {}
+    for file in sorted(directory.glob("*.txt")):
+        for entry, lines in _groups(file):
+            group = dict.fromkeys(lines, entry)
+            for line in table.keys() & group.keys():
+                group[line] = _stricter(table[line], entry)
+            table |= group
+    if not table:
+        raise WeighbridgeError(f"no allow-list in {str(directory)!r}; reinstall weighbridge")
+    return table
+
+
+def read_dangerous(file: Path) -> dict[str, Danger]:
+    """Return the danger of each dotted path; a path covers whatever lies below it.
+
+    Raises:
+        WeighbridgeError: the file is missing or breaks the format.
+    """
+    table: dict[str, Danger] = {}
+    capabilities: dict[str, tuple[Capability, ...]] = {}
+    for row in read_rows(file, columns=4):
+        module, name, words, why = row
+        if words not in capabilities:
+            capabilities[words] = _capabilities(words, file)
+        table[module if name == "*" else f"{module}.{name}"] = Danger(capabilities[words], why)
+    return table
+
+
+def read_rows(file: Path, *, columns: int) -> Iterator[list[str]]:
+    """Yield the rows of a tab-separated table.
+
+    Raises:
+        WeighbridgeError: the file is missing or a row has another number of columns.
+    """
+    for line in _read(file).split("\n"):
+        if not line or line.startswith("#"):
+            continue
+        row = line.split("\t")
+        if len(row) != columns:
+            raise WeighbridgeError(f"{file.name}: {line[:80]!r} has {len(row)} columns, not {columns}")
+        yield row
+
+
+def read_names(file: Path) -> frozenset[str]:
+    """Return the lines of a list of names.
+
+    Raises:
+        WeighbridgeError: the file is missing.
+    """
+    return frozenset(line for line in _read(file).split("\n") if line and not line.startswith("#"))
+
+
+def _groups(file: Path) -> Iterator[tuple[Entry, list[str]]]:
+    preamble, *groups = ("\n" + _read(file)).split("\n@ ")
+    if any(line and not line.startswith("#") for line in preamble.split("\n")):
+        raise WeighbridgeError(f"{file.name}: a name stands before the first group")
+    for group in groups:
+        header, *lines = group.split("\n")
+        yield _entry(header, file), [line for line in lines if line and not line.startswith("#")]
+
+
+def _entry(header: str, file: Path) -> Entry:
+    words, bar, why = header.partition(" | ")
+    standing, _, condition = words.partition(" ")
+    try:
+        entry = Entry(Standing(standing), Condition(condition) if condition else None, why)
+    except ValueError as error:
+        raise WeighbridgeError(f"{file.name}: group {header[:80]!r}: {error}") from None
+    if not bar or not why or entry.standing not in _ALLOWING:
+        raise WeighbridgeError(
+            f"{file.name}: group {header[:80]!r} needs an allowing standing and a reason"
+        )
+    return entry
+
+
+def _stricter(one: Entry, other: Entry) -> Entry:
+    if Standing.CONDITIONAL in (one.standing, other.standing):
+        return one if one.standing is Standing.CONDITIONAL else other
+    return one if one.condition is not None or other.condition is None else other
+
+
+def _capabilities(words: str, file: Path) -> tuple[Capability, ...]:
+    try:
+        return tuple(Capability(word) for word in words.split(","))
+    except ValueError as error:
+        raise WeighbridgeError(f"{file.name}: {error}") from None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise WeighbridgeError(
+            f"cannot read {str(file)!r}: {error.strerror}; reinstall weighbridge"
+        ) from None
