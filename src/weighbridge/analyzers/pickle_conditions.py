@@ -62,7 +62,7 @@ class Conditions:
         match condition:
             case Condition.LITERAL_ARGUMENTS | Condition.STORED_RESULT:
                 return _FINE if self._are_data(given) else Checked("its arguments are not plain data")
-            case Condition.WRAPS_FIRST_ARGUMENT:
+            case Condition.WRAPS_FIRST_ARGUMENT | Condition.REBUILDS_FIRST_ARGUMENT:
                 return self._wraps(call, given)
             case Condition.ALLOWED_CLASS_ATTRIBUTE:
                 return self._attribute(given)

@@ -24,7 +24,7 @@ from weighbridge.formats.identify import Format
 
 def inspect_json(artifact: Artifact, context: Context) -> Iterator[Event]:
     """Configuration is data to this version; an index of shards is followed."""
-    if artifact.name.endswith(".index.json"):
+    if ".index." in artifact.name and artifact.name.endswith(".json"):
         yield from shard_index.inspect(artifact, context)
 
 

@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from weighbridge.core.artifact import ByteSource
-from weighbridge.formats.pickle.opcodes import OPCODES
+from weighbridge.formats.pickle.opcodes import OPCODES, Argument
 from weighbridge.formats.pickle.reader import as_indexable, is_plausible, read_one
-from weighbridge.formats.pickle.trace import Halt
+from weighbridge.formats.pickle.trace import Halt, Stream
 
 
 class Format(StrEnum):
@@ -149,7 +149,9 @@ def identify(source: ByteSource, name: str) -> tuple[Format, ...]:
 
 def _by_structure(head: bytes, size: int, suffix: str) -> Iterator[Format]:
     """Formats whose start is a rule, not a constant."""
-    if head[:1] == b"\x80" and len(head) > 1 and head[1] <= 5 and (head[1] >= 2 or head[2:3] != b""):
+    # 80 02 00 00 00 00 00 00 { is the length of a safetensors header.
+    is_length = _is_safetensors(head, size) and not _reads_past_length(head)
+    if head[:1] == b"\x80" and len(head) > 1 and head[1] <= 5 and not is_length:
         yield Format.PICKLE
     if _is_safetensors(head, size) or (suffix == ".safetensors" and head[8:9] == b"{"):
         yield Format.SAFETENSORS
@@ -174,6 +176,11 @@ def _by_structure(head: bytes, size: int, suffix: str) -> Iterator[Format]:
 def _is_safetensors(head: bytes, size: int) -> bool:
     length = int.from_bytes(head[:8], "little")
     return len(head) > 8 and 2 <= length <= size - 8 and head[8:9] == b"{"
+
+
+def _reads_past_length(head: bytes) -> bool:
+    """True when the first eight bytes are opcodes, and so not just a number."""
+    return head[:1] == b"\x80" and read_one(as_indexable(head), 0, max_events=10_000).stop > 8
 
 
 def _is_zlib(head: bytes) -> bool:
@@ -227,9 +234,23 @@ def _is_headless_pickle(source: ByteSource, head: bytes, suffix: str) -> bool:
             return True
         if stream.halt is Halt.STOP:
             return stream.stop >= 3 or suffix in _PICKLE_NAMES
-        if stream.halt is not Halt.TRUNCATED or length == source.size:
+        if (
+            stream.halt is not Halt.TRUNCATED
+            or length == source.size
+            or _ends_beyond(stream, source.size)
+        ):
             return False
     return suffix in _PICKLE_NAMES
+
+
+def _ends_beyond(stream: Stream, size: int) -> bool:
+    """True when the argument that was cut off claims to end behind the end of the file."""
+    at = stream.halted_at
+    opcode = OPCODES[stream.data[at]]
+    if opcode.argument is not Argument.COUNTED:
+        return False
+    length = int.from_bytes(stream.data[at + 1 : at + 1 + opcode.size], "little")
+    return at + 1 + opcode.size + length > size
 
 
 def _may_end_as_zip(source: ByteSource, found: list[Format]) -> bool:

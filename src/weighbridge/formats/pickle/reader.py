@@ -130,7 +130,7 @@ def _stream(data: Buffer, start: int, runner: m.Machine, halt: int, reading: Rea
     stream = Stream(
         data=data,
         start=start,
-        stop=runner.pos,
+        stop=min(runner.pos, len(data)),
         halt=Halt(halt),
         halted_at=runner.at,
         protocol=runner.protocol,
