@@ -18,14 +18,16 @@ from weighbridge.analyzers import (
 )
 from weighbridge.analyzers.inspection import Analyzer, Context, Event
 from weighbridge.core.artifact import Artifact
-from weighbridge.core.report import Outcome
+from weighbridge.core.report import Coverage, Outcome
 from weighbridge.formats.identify import Format
 
 
 def inspect_json(artifact: Artifact, context: Context) -> Iterator[Event]:
-    """Configuration is data to this version; an index of shards is followed."""
+    """An index of shards is followed; other configuration is data to this version."""
     if ".index." in artifact.name and artifact.name.endswith(".json"):
         yield from shard_index.inspect(artifact, context)
+    else:
+        yield Coverage(path=artifact.path, format=Format.JSON, outcome=Outcome.OPAQUE)
 
 
 ANALYZERS: dict[Format, Analyzer] = {

@@ -9,7 +9,7 @@ after it is `module qualname`, one space between. `#` begins a comment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -103,27 +103,59 @@ class Danger:
     why: str
 
 
+_CLASSES = ".classes.txt"
 _ALLOWING = (Standing.ALLOWED, Standing.RECOGNISED, Standing.CONDITIONAL)
 
 
-def read_allow(directory: Path) -> dict[str, Entry]:
-    """Return the entry of each `module qualname` in `directory/*.txt`.
+@dataclass(slots=True)
+class AllowList:
+    """Exact names, each with its entry.
 
-    A name that stands in several groups keeps the strictest of them.
-
-    Raises:
-        WeighbridgeError: a file is missing or breaks the format.
+    `LIBRARY.classes.txt` holds classes of that one library, thousands of them, and is parsed when
+    the first name of that library is asked for. Every other file is written by hand, parsed at
+    once, and wins over those lists.
     """
-    table: dict[str, Entry] = {}
-    for file in sorted(directory.glob("*.txt")):
-        for entry, lines in _groups(file):
-            group = dict.fromkeys(lines, entry)
-            for line in table.keys() & group.keys():
-                group[line] = _stricter(table[line], entry)
-            table |= group
-    if not table:
-        raise WeighbridgeError(f"no allow-list in {str(directory)!r}; reinstall weighbridge")
-    return table
+
+    _table: dict[str, Entry]
+    _unparsed: dict[str, str]
+    libraries: frozenset[str]
+    """Top-level packages that the list names something of."""
+
+    @classmethod
+    def load(cls, directory: Path) -> AllowList:
+        """Read `directory/*.txt`.
+
+        Raises:
+            WeighbridgeError: there is none, or one breaks the format.
+        """
+        table: dict[str, Entry] = {}
+        unparsed: dict[str, str] = {}
+        for file in sorted(directory.glob("*.txt")):
+            if file.name.endswith(_CLASSES):
+                unparsed[file.name.removesuffix(_CLASSES)] = _read(file)
+            else:
+                table |= _parse(_read(file), file.name)
+        if not table:
+            raise WeighbridgeError(f"no allow-list in {str(directory)!r}; reinstall weighbridge")
+        libraries = {line.partition(" ")[0].partition(".")[0] for line in table}
+        return cls(table, unparsed, frozenset(libraries | unparsed.keys()))
+
+    def find(self, module: str, name: str) -> Entry | None:
+        """Return the entry of exactly this pair."""
+        library = module.partition(".")[0]
+        if library in self._unparsed:
+            self._parse_library(library)
+        return self._table.get(f"{module} {name}")
+
+    def everything(self) -> Mapping[str, Entry]:
+        """Return the entry of each `module qualname`, every list parsed."""
+        for library in list(self._unparsed):
+            self._parse_library(library)
+        return self._table
+
+    def _parse_library(self, library: str) -> None:
+        text = self._unparsed.pop(library)
+        self._table = _parse(text, library + _CLASSES) | self._table
 
 
 def read_dangerous(file: Path) -> dict[str, Danger]:
@@ -166,33 +198,28 @@ def read_names(file: Path) -> frozenset[str]:
     return frozenset(line for line in _read(file).split("\n") if line and not line.startswith("#"))
 
 
-def _groups(file: Path) -> Iterator[tuple[Entry, list[str]]]:
-    preamble, *groups = ("\n" + _read(file)).split("\n@ ")
+def _parse(text: str, file: str) -> dict[str, Entry]:
+    table: dict[str, Entry] = {}
+    preamble, *groups = ("\n" + text).split("\n@ ")
     if any(line and not line.startswith("#") for line in preamble.split("\n")):
-        raise WeighbridgeError(f"{file.name}: a name stands before the first group")
+        raise WeighbridgeError(f"{file}: a name stands before the first group")
     for group in groups:
         header, *lines = group.split("\n")
-        yield _entry(header, file), [line for line in lines if line and not line.startswith("#")]
+        names = [line for line in lines if line and not line.startswith("#")]
+        table |= dict.fromkeys(names, _entry(header, file))
+    return table
 
 
-def _entry(header: str, file: Path) -> Entry:
+def _entry(header: str, file: str) -> Entry:
     words, bar, why = header.partition(" | ")
     standing, _, condition = words.partition(" ")
     try:
         entry = Entry(Standing(standing), Condition(condition) if condition else None, why)
     except ValueError as error:
-        raise WeighbridgeError(f"{file.name}: group {header[:80]!r}: {error}") from None
+        raise WeighbridgeError(f"{file}: group {header[:80]!r}: {error}") from None
     if not bar or not why or entry.standing not in _ALLOWING:
-        raise WeighbridgeError(
-            f"{file.name}: group {header[:80]!r} needs an allowing standing and a reason"
-        )
+        raise WeighbridgeError(f"{file}: group {header[:80]!r} needs an allowing standing and a reason")
     return entry
-
-
-def _stricter(one: Entry, other: Entry) -> Entry:
-    if Standing.CONDITIONAL in (one.standing, other.standing):
-        return one if one.standing is Standing.CONDITIONAL else other
-    return one if one.condition is not None or other.condition is None else other
 
 
 def _capabilities(words: str, file: Path) -> tuple[Capability, ...]:

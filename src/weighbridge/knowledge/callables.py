@@ -6,18 +6,17 @@ is not on the exact list is never `ALLOWED` or `RECOGNISED`, whatever is before 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from weighbridge.knowledge.callable_tables import (
+    AllowList,
     Capability,
     Condition,
     Danger,
     Entry,
     Standing,
-    read_allow,
     read_dangerous,
     read_names,
 )
@@ -51,13 +50,10 @@ class Judgement:
 class CallableKnowledge:
     """Frozen tables of callables, loaded from signatures/callables/."""
 
-    allow: dict[str, Entry]
-    """By `module qualname`."""
+    allow: AllowList
     dangerous: dict[str, Danger]
     """By dotted path; a path covers what lies below it."""
     stdlib: frozenset[str]
-    libraries: frozenset[str]
-    """Top-level packages that the allow-list knows classes of."""
     renames: Renames
 
     @classmethod
@@ -67,12 +63,10 @@ class CallableKnowledge:
         Raises:
             WeighbridgeError: a table is missing or breaks its format.
         """
-        allow = read_allow(directory / "allow")
         return cls(
-            allow,
+            AllowList.load(directory / "allow"),
             read_dangerous(directory / "dangerous.tsv"),
             read_names(directory / "stdlib.txt"),
-            frozenset(re.findall(r"(?m)^\w+", "\n".join(allow))),
             Renames.load(directory),
         )
 
@@ -86,7 +80,7 @@ class CallableKnowledge:
                 from 4 on dots are walked.
         """
         reached = self.renames.reached(module, name, protocol=protocol)
-        entry = self.allow.get(f"{reached[0]} {reached[1]}")
+        entry = self.allow.find(*reached)
         if entry is not None and (protocol >= 4 or "." not in name):
             return self._allowed(entry, f"{reached[0]}.{reached[1]}")
         return (
@@ -119,7 +113,7 @@ class CallableKnowledge:
 
     def _method(self, module: str, name: str) -> Judgement | None:
         owner, dot, method = name.rpartition(".")
-        danger = self.dangerous.get(f"*.{method}") if dot and f"{module} {owner}" in self.allow else None
+        danger = self.dangerous.get(f"*.{method}") if dot and self.allow.find(module, owner) else None
         if danger is None:
             return None
         return Judgement(Standing.DANGEROUS, f"{module}.{name}", danger.capabilities, danger.why)
@@ -154,10 +148,10 @@ class CallableKnowledge:
         if "__main__" in module.split(".")[1:]:
             why = "importing a package's __main__ runs its program"
             return Judgement(Standing.DANGEROUS, dotted, (Capability.EXECUTES_CODE,), why)
-        if len(parts) == 1 or f"{module} {parts[0]}" in self.allow:
+        if len(parts) == 1 or self.allow.find(module, parts[0]):
             return None
         first = parts[0].lstrip("_")[:1]
-        if module.partition(".")[0] in self.libraries - self.stdlib and not first.isupper():
+        if module.partition(".")[0] in self.allow.libraries - self.stdlib and not first.isupper():
             return _reaches(dotted, "a dotted name that walks through a module of the library")
         return None
 
@@ -182,7 +176,7 @@ class CallableKnowledge:
         first, dot, _ = name.partition(".")
         if dot and protocol < 4:
             return "a dotted name, which this protocol does not walk"
-        if dot and f"{module} {first}" in self.allow:
+        if dot and self.allow.find(module, first):
             return "an attribute of a recognised class; no known writer emits it"
         return "on no list: its code must come from elsewhere"
 

@@ -24,6 +24,7 @@ from weighbridge.formats.archive.tar_headers import (
     LONG_NAME,
     PAX_GLOBAL,
     PAX_LOCAL,
+    PLAIN_FILE,
     TarHeader,
     TarKind,
     decode_header,
@@ -150,14 +151,16 @@ class _Walk:
         start, sparse_map = self.read_old_sparse(header)
         stated = pax_number(records, b"size")
         size = (header.size or 0) if stated is None else stated
-        end, oddities = self.data_end(header, start, size, shown)
+        is_old_directory = shown.endswith("/") and not size and header.type_flag in PLAIN_FILE
+        kind = TarKind.DIRECTORY if is_old_directory else header.kind
+        end, oddities = self.data_end(header, kind, start, size, shown)
         yield from oddities
         data_offset, sparse_map = self.read_pax_sparse(extensions, records, start, sparse_map)
         real_size = header.real_size if sparse_map is None else sparse_size(records) or header.real_size
         stored = max(0, start + size - data_offset) if end > start else 0
         yield TarMember(
             name=shown,
-            kind=header.kind,
+            kind=kind,
             link_name=decode_tar_name(link_name),
             mode=header.mode,
             header_offset=position,
@@ -172,11 +175,11 @@ class _Walk:
         self.cursor.seek(end)
 
     def data_end(
-        self, header: TarHeader, start: int, size: int, name: str
+        self, header: TarHeader, kind: TarKind, start: int, size: int, name: str
     ) -> tuple[int, list[TarAnomaly]]:
         """Decide where the next header stands, and keep the other candidates as branches."""
         behind = start + _padded(size)
-        if header.kind is not TarKind.FILE:
+        if kind is not TarKind.FILE:
             return self.end_of_empty(start, behind, name)
         oddities = []
         if header.size is not None and size != header.size and size <= _LARGEST_OCTAL_SIZE:
@@ -185,14 +188,18 @@ class _Walk:
                 TarAnomaly(kind=TarAnomalyKind.SIZES_DIFFER, offset=start, member=name, detail=detail)
             )
             self.branch(start + _padded(header.size))
+        if header.name.endswith(b"/") and header.type_flag in PLAIN_FILE:
+            self.branch(start)  # some readers take it for a directory, which has no data
         return behind, oddities
 
     def end_of_empty(self, start: int, behind: int, name: str) -> tuple[int, list[TarAnomaly]]:
         """Old writers state the size of a hard link's target; others do write the data."""
-        if behind == start or not self.is_header(behind):
+        if behind == start:
             return start, []
-        if not self.is_header(start):
-            return behind, []
+        if not self.may_go_on(start):
+            return (behind if self.may_go_on(behind) else start), []
+        if not self.is_header(behind):
+            return start, []
         self.branches.append(behind)
         return start, [TarAnomaly(kind=TarAnomalyKind.TWO_NEXT_HEADERS, offset=start, member=name)]
 
@@ -228,6 +235,11 @@ class _Walk:
         if position + BLOCK_BYTES > self.source.size:
             return False
         return decode_header(bytes(self.source.read_at(position, BLOCK_BYTES))) is not None
+
+    def may_go_on(self, position: int) -> bool:
+        """Tell whether a header, an empty block or the end of the archive stands here."""
+        block = bytes(self.source.read_at(position, BLOCK_BYTES))
+        return not block.strip(b"\0") or decode_header(block) is not None
 
     def next_header(self, position: int) -> int | None:
         """Return the offset of the next block that is a valid ustar or GNU header."""

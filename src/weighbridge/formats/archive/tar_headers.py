@@ -39,6 +39,7 @@ _KINDS = {
     b"6": TarKind.FIFO,
 }
 
+PLAIN_FILE = (b"\0", b"0")
 LONG_NAME, LONG_LINK, SPARSE = b"L", b"K", b"S"
 PAX_LOCAL, PAX_GLOBAL = (b"x", b"X"), (b"g",)
 
@@ -64,9 +65,7 @@ class TarHeader:
 
     @property
     def kind(self) -> TarKind:
-        """Unknown types are files, as POSIX says; an old file that ends in a slash is a directory."""
-        if self.type_flag in (b"\0", b"0") and self.name.endswith(b"/"):
-            return TarKind.DIRECTORY
+        """Unknown types are files, as POSIX says."""
         return _KINDS.get(self.type_flag, TarKind.FILE)
 
 
