@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from weighbridge.core.report import Report
@@ -25,6 +24,8 @@ def _digest(report: Report, name: str) -> str | None:
         return None
     root = Path(report.origin.location)
     file = root / name if root.is_dir() else root
+    import hashlib  # OpenSSL is slow to load, and few policies ask for a digest
+
     digest = hashlib.sha256()
     try:
         with file.open("rb") as stream:

@@ -7,9 +7,7 @@ import sys
 
 import click
 
-from weighbridge.knowledge.atlas_index import load_index
-from weighbridge.knowledge.locate import signatures_dir
-from weighbridge.knowledge.rules import load_rules
+from weighbridge.knowledge.signatures import Signatures
 from weighbridge.reporters.explain import explain
 
 
@@ -17,11 +15,11 @@ from weighbridge.reporters.explain import explain
 @click.argument("identifier", metavar="ID")
 def command(identifier: str) -> None:
     """Explain a rule (PKL001), an ATLAS technique (AML.T0011.000) or a mitigation (AML.M0014)."""
-    signatures = signatures_dir()
+    signatures = Signatures.installed()
     text = explain(
         identifier,
-        rules=load_rules(signatures / "rules"),
-        release=load_index(signatures / "atlas" / "index.json"),
+        rules=signatures.rules,
+        release=signatures.release,
         width=shutil.get_terminal_size((100, 24)).columns,
         colour=sys.stdout.isatty(),
     )

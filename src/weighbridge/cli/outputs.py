@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,4 +93,9 @@ def _render(run: Run, kind: str, *, colour: bool, verbose: bool) -> str:
 
 
 def _width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
+    # shutil.get_terminal_size would import three compressors.
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        columns = os.environ.get("COLUMNS", "")
+        return int(columns) if columns.isdigit() and int(columns) > 0 else 100

@@ -7,14 +7,13 @@ import sys
 
 import click
 
-from weighbridge.knowledge.locate import signatures_dir
-from weighbridge.knowledge.rules import load_rules
+from weighbridge.knowledge.signatures import Signatures
 from weighbridge.reporters.explain import render_rules
 
 
 @click.command()
 def command() -> None:
     """List every rule with its severity; `weighbridge explain ID` tells more."""
-    rules = load_rules(signatures_dir() / "rules")
+    rules = Signatures.installed().rules
     width = shutil.get_terminal_size((100, 24)).columns
     click.echo(render_rules(rules, width=width, colour=sys.stdout.isatty()).rstrip("\n"))

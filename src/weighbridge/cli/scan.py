@@ -12,8 +12,9 @@ from pathlib import Path
 
 import click
 
+from weighbridge import __version__
 from weighbridge.cli.digests import digests_for
-from weighbridge.cli.outputs import FORMATS, Output, plan_outputs, write_outputs
+from weighbridge.cli.outputs import FORMATS, plan_outputs, write_outputs
 from weighbridge.cli.progress import progress
 from weighbridge.core.finding import Severity
 from weighbridge.core.limits import MIB, Limits
@@ -21,11 +22,9 @@ from weighbridge.engine.pool import default_jobs
 from weighbridge.engine.scan import ScanSettings, scan_target
 from weighbridge.errors import TargetError
 from weighbridge.fetchers.interface import FetchSettings
-from weighbridge.knowledge.atlas_index import load_index
-from weighbridge.knowledge.locate import signatures_dir
-from weighbridge.knowledge.rules import load_rules
+from weighbridge.knowledge.signatures import Signatures
 from weighbridge.policy import Policy, load_policy
-from weighbridge.reporters.interface import Run, Scanned, TargetResult, Unreachable, scanned
+from weighbridge.reporters.interface import Run, TargetResult, Unreachable, scanned
 
 _SEVERITIES = [severity.word for severity in reversed(Severity)]
 _DEFAULTS = Limits()
@@ -130,7 +129,8 @@ def command(
     Exit codes: 0 pass, 1 fail, 2 a target can't be read at all, 3 incomplete.
     """
     planned = plan_outputs(formats, outputs)
-    policy = _policy(policy_file, targets, fail_on, allow_incomplete)
+    signatures = Signatures.installed()
+    policy = _policy(signatures, policy_file, targets, fail_on, allow_incomplete)
     limits = Limits(
         wall_s=timeout,
         memory_bytes=max_memory * MIB,
@@ -138,17 +138,20 @@ def command(
         entries=max_entries,
         pickle_bytes=max_pickle * MIB,
     )
-    run = _run(targets, policy, jobs or default_jobs(), limits)
+    run = _run(targets, signatures, policy, jobs or default_jobs(), limits)
     write_outputs(run, planned, verbose=verbose)
     raise click.exceptions.Exit(run.exit_code)
 
 
 def _policy(
-    policy_file: Path | None, targets: Sequence[str], fail_on: str | None, allow_incomplete: bool | None
+    signatures: Signatures,
+    policy_file: Path | None,
+    targets: Sequence[str],
+    fail_on: str | None,
+    allow_incomplete: bool | None,
 ) -> Policy:
-    rules = load_rules(signatures_dir() / "rules")
     local = [Path(target) for target in targets if os.path.lexists(target)]
-    policy = load_policy(policy_file, directory=Path.cwd(), scanned=local, rules=rules)
+    policy = load_policy(policy_file, directory=Path.cwd(), scanned=local, rules=signatures.rules)
     if fail_on is not None:
         policy = dataclasses.replace(policy, fail_on=Severity.from_word(fail_on))
     if allow_incomplete:
@@ -156,21 +159,18 @@ def _policy(
     return policy
 
 
-def _run(targets: Sequence[str], policy: Policy, jobs: int, limits: Limits) -> Run:
+def _run(
+    targets: Sequence[str], signatures: Signatures, policy: Policy, jobs: int, limits: Limits
+) -> Run:
     started, clock = datetime.now(UTC), time.monotonic()
     with progress(sys.stderr) as watcher:
-        settings = ScanSettings(
-            jobs=jobs,
-            limits=limits,
-            progress=watcher.advance,
-            fetch=FetchSettings(on_wait=watcher.waiting),
-        )
-        results = tuple(_result(target, settings, policy) for target in targets)
-    signatures = signatures_dir()
+        fetch = FetchSettings(on_wait=watcher.waiting)
+        settings = ScanSettings(jobs=jobs, limits=limits, progress=watcher.advance, fetch=fetch)
+        results = tuple(_result(target, settings, signatures, policy) for target in targets)
     return Run(
-        tool_version=_version(),
-        signatures_version=(signatures / "VERSION").read_text().strip(),
-        atlas_label=load_index(signatures / "atlas" / "index.json").label,
+        tool_version=__version__,
+        signatures_version=signatures.version,
+        atlas_label=signatures.release.label,
         started=started,
         seconds=time.monotonic() - clock,
         results=results,
@@ -178,23 +178,11 @@ def _run(targets: Sequence[str], policy: Policy, jobs: int, limits: Limits) -> R
     )
 
 
-def _result(target: str, settings: ScanSettings, policy: Policy) -> TargetResult:
+def _result(target: str, settings: ScanSettings, signatures: Signatures, policy: Policy) -> TargetResult:
     try:
         report = scan_target(target, settings)
     except TargetError as error:
         return Unreachable(target=target, error=str(error))
-    signatures = signatures_dir()
-    rules = load_rules(signatures / "rules")
-    release = load_index(signatures / "atlas" / "index.json")
-    decision = policy.decide(report, rules, sha256_of=digests_for(report, policy).get)
-    result: Scanned = scanned(report, decision, rules=rules, release=release)
-    return result
-
-
-def _version() -> str:
-    from weighbridge import __version__
-
-    return __version__
-
-
-__all__ = ["Output", "command"]
+    digests = digests_for(report, policy)
+    decision = policy.decide(report, signatures.rules, sha256_of=digests.get)
+    return scanned(report, decision, rules=signatures.rules, release=signatures.release)

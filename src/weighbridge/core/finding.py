@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -114,5 +113,7 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """32 hex digits that stay the same when byte offsets move."""
+        import hashlib  # OpenSSL is slow to load, and most scans find nothing
+
         identity = "\0".join((self.rule, *self.path, self.subject))
         return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]

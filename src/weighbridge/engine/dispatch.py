@@ -4,51 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from weighbridge.analyzers import (
-    compressed,
-    gguf,
-    npy,
-    pickles,
-    provenance,
-    safetensors,
-    sevenzips,
-    shard_index,
-    tars,
-    zips,
-)
 from weighbridge.analyzers.inspection import Analyzer, Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.formats.identify import Format
 
+_STREAMS = (
+    Format.GZIP,
+    Format.BZ2,
+    Format.XZ,
+    Format.LZMA,
+    Format.ZLIB,
+    Format.LZ4,
+    Format.ZSTD,
+    Format.JOBLIB_ZFILE,
+)
+
+
+def analyzer_of(kind: Format) -> Analyzer | None:
+    """The analyzer of a format, imported when it is first needed; None for those without one."""
+    if kind in _STREAMS:
+        from weighbridge.analyzers import compressed
+
+        return compressed.inspect
+    match kind:
+        case Format.PICKLE:
+            from weighbridge.analyzers import pickles
+
+            return pickles.inspect
+        case Format.ZIP:
+            from weighbridge.analyzers import zips
+
+            return zips.inspect
+        case Format.TAR:
+            from weighbridge.analyzers import tars
+
+            return tars.inspect
+        case Format.SEVENZIP:
+            from weighbridge.analyzers import sevenzips
+
+            return sevenzips.inspect
+        case Format.NPY:
+            from weighbridge.analyzers import npy
+
+            return npy.inspect
+        case Format.SAFETENSORS:
+            from weighbridge.analyzers import safetensors
+
+            return safetensors.inspect
+        case Format.GGUF:
+            from weighbridge.analyzers import gguf
+
+            return gguf.inspect
+        case Format.LFS_POINTER:
+            from weighbridge.analyzers import provenance
+
+            return provenance.inspect_pointer
+        case Format.JSON:
+            return inspect_json
+        case _:
+            return None
+
 
 def inspect_json(artifact: Artifact, context: Context) -> Iterator[Event]:
     """An index of shards is followed; other configuration is data to this version."""
     if ".index." in artifact.name and artifact.name.endswith(".json"):
+        from weighbridge.analyzers import shard_index
+
         yield from shard_index.inspect(artifact, context)
     else:
         yield Coverage(path=artifact.path, format=Format.JSON, outcome=Outcome.OPAQUE)
 
-
-ANALYZERS: dict[Format, Analyzer] = {
-    Format.PICKLE: pickles.inspect,
-    Format.ZIP: zips.inspect,
-    Format.TAR: tars.inspect,
-    Format.SEVENZIP: sevenzips.inspect,
-    Format.GZIP: compressed.inspect,
-    Format.BZ2: compressed.inspect,
-    Format.XZ: compressed.inspect,
-    Format.LZMA: compressed.inspect,
-    Format.ZLIB: compressed.inspect,
-    Format.LZ4: compressed.inspect,
-    Format.ZSTD: compressed.inspect,
-    Format.JOBLIB_ZFILE: compressed.inspect,
-    Format.NPY: npy.inspect,
-    Format.SAFETENSORS: safetensors.inspect,
-    Format.GGUF: gguf.inspect,
-    Format.LFS_POINTER: provenance.inspect_pointer,
-    Format.JSON: inspect_json,
-}
 
 _NOT_YET = "a loader can run what is in it, and this version does not read it"
 

@@ -229,7 +229,7 @@ def _environment() -> dict[str, str]:
     """No tokens, no proxies, nothing that changes what Python imports but the path it has now."""
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     kept["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
-    return {**kept, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "PYTHONSAFEPATH": "1"}
 
 
 def default_jobs() -> int:

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from weighbridge.analyzers.inspection import Context
-from weighbridge.analyzers.provenance import check_origin
+from weighbridge.analyzers.inspection import Analyzer, Context
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
-from weighbridge.engine.dispatch import ANALYZERS, PROMISES, WITHOUT_ANALYZER
+from weighbridge.engine.dispatch import PROMISES, WITHOUT_ANALYZER, analyzer_of
 from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.identify import Format, identify
 
@@ -28,6 +27,8 @@ _KERAS_MEMBERS = frozenset({"config.json", "metadata.json"})
 def inspect_tree(artifact: Artifact, context: Context, emit: Emit) -> None:
     """Inspect an artifact, then each nested one, depth first. Every artifact gets one coverage row."""
     if artifact.depth == 0 and artifact.origin is not None:
+        from weighbridge.analyzers.provenance import check_origin
+
         for finding in check_origin(artifact):
             emit(finding)
     visit = _Visit(artifact, context, emit)
@@ -62,16 +63,17 @@ class _Visit:
         self._formats = identify(self._artifact.source, self._artifact.name)
 
     def _inspect(self, kind: Format) -> None:
-        if kind not in ANALYZERS:
+        analyze = analyzer_of(kind)
+        if analyze is None:
             self._outcomes.append(self._kept_promise(kind))
             return
         before = len(self._outcomes)
-        self._guard(lambda: self._consume(kind))
+        self._guard(lambda: self._consume(analyze))
         if len(self._outcomes) == before:
             self._outcomes.append((Outcome.ANALYZED, ""))
 
-    def _consume(self, kind: Format) -> None:
-        for event in ANALYZERS[kind](self._artifact, self._context):
+    def _consume(self, analyze: Analyzer) -> None:
+        for event in analyze(self._artifact, self._context):
             match event:
                 case Artifact():
                     self._members.add(event.name)

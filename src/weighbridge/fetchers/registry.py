@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from weighbridge.errors import UsageError
-from weighbridge.fetchers.huggingface import HuggingFaceFetcher
-from weighbridge.fetchers.interface import Fetcher
-from weighbridge.fetchers.local import LocalFetcher
+from collections.abc import Iterator
 
-FETCHERS: tuple[Fetcher, ...] = (HuggingFaceFetcher(), LocalFetcher())
+from weighbridge.errors import UsageError
+from weighbridge.fetchers.interface import Fetcher
+
+
+def _fetchers(target: str) -> Iterator[Fetcher]:
+    """Every fetcher, imported when it is asked: a local scan needs no HTTP client."""
+    if "://" in target:
+        from weighbridge.fetchers.huggingface import HuggingFaceFetcher
+
+        yield HuggingFaceFetcher()
+    from weighbridge.fetchers.local import LocalFetcher
+
+    yield LocalFetcher()
 
 
 def resolve(target: str) -> Fetcher:
@@ -16,7 +25,7 @@ def resolve(target: str) -> Fetcher:
     Raises:
         UsageError: nothing fetches such a target.
     """
-    for fetcher in FETCHERS:
+    for fetcher in _fetchers(target):
         if fetcher.accepts(target):
             return fetcher
     raise UsageError(
