@@ -8,10 +8,10 @@ import pytest
 
 from weighbridge.errors import WeighbridgeError
 from weighbridge.knowledge.callable_tables import (
+    AllowList,
     Capability,
     Condition,
     Standing,
-    read_allow,
     read_dangerous,
 )
 from weighbridge.knowledge.locate import signatures_dir
@@ -25,9 +25,9 @@ def allow_file(folder: Path, text: str) -> Path:
 
 
 def test_a_group_gives_its_standing_condition_and_reason_to_each_line(tmp_path: Path) -> None:
-    table = read_allow(
-        allow_file(tmp_path, "# why\n@ recognised rebuilt | a class\nlib A\n# no\nlib A.B\n\n@ allowed | f\nlib g\n")
-    )  # fmt: skip
+    classes = "# why\n@ recognised rebuilt | a class\nlib A\n# no\nlib A.B\n"
+
+    table = AllowList.load(allow_file(tmp_path, classes + "\n@ allowed | f\nlib g\n")).everything()
 
     assert table.keys() == {"lib A", "lib A.B", "lib g"}
     assert table["lib A.B"].standing is Standing.RECOGNISED
@@ -35,15 +35,31 @@ def test_a_group_gives_its_standing_condition_and_reason_to_each_line(tmp_path: 
     assert table["lib g"].why == "f"
 
 
-@pytest.mark.parametrize("first", ["@ allowed | x", "@ recognised rebuilt | x"])
-def test_of_two_entries_the_stricter_stays(tmp_path: Path, first: str) -> None:
-    strict = "@ conditional stored-result | y"
+def test_what_a_person_wrote_wins_over_a_list_read_from_source(tmp_path: Path) -> None:
+    (tmp_path / "lib.classes.txt").write_text(
+        "@ recognised rebuilt | x\nlib A\nlib B\n", encoding="utf-8"
+    )
+    allow = AllowList.load(allow_file(tmp_path, "@ conditional stored-result | y\nlib A\n"))
 
-    one = read_allow(allow_file(tmp_path, f"{first}\nlib A\n{strict}\nlib A\n"))
-    other = read_allow(allow_file(tmp_path, f"{strict}\nlib A\n{first}\nlib A\n"))
+    strict, listed = allow.find("lib", "A"), allow.find("lib", "B")
 
-    assert one == other
-    assert one["lib A"].condition is Condition.STORED_RESULT
+    assert strict is not None
+    assert strict.condition is Condition.STORED_RESULT
+    assert listed is not None
+    assert listed.condition is Condition.REBUILT
+
+
+def test_a_list_of_classes_holds_one_library() -> None:
+    files = sorted((CALLABLES / "allow").glob("*.classes.txt"))
+    lines = {
+        (file.name.removesuffix(".classes.txt"), line.partition(" ")[0].partition(".")[0])
+        for file in files
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line and line[0] not in "#@"
+    }
+
+    assert len(files) > 5
+    assert [pair for pair in lines if pair[0] != pair[1]] == []
 
 
 @pytest.mark.parametrize(
@@ -53,7 +69,7 @@ def test_of_two_entries_the_stricter_stays(tmp_path: Path, first: str) -> None:
 )  # fmt: skip
 def test_a_broken_allow_list_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(WeighbridgeError):
-        read_allow(allow_file(tmp_path, text))
+        AllowList.load(allow_file(tmp_path, text))
 
 
 @pytest.mark.parametrize("row", ["os\t*\tspawns_process", "os\t*\tflies\twhy", "os\t*\t\twhy"])
@@ -72,7 +88,7 @@ def test_every_capability_is_used_by_some_row() -> None:
 
 
 def test_the_allow_list_holds_plain_exact_names() -> None:
-    table = read_allow(CALLABLES / "allow")
+    table = AllowList.load(CALLABLES / "allow").everything()
 
     odd = [
         line
@@ -87,8 +103,20 @@ def test_the_allow_list_holds_plain_exact_names() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["torch load", "numpy load", "joblib load", "pandas eval", "torch.fx.graph_module reduce_graph_module",
-     "threading Thread", "io open", "_io FileIO", "subprocess Popen", "torch.hub load", "builtins eval"],
-)  # fmt: skip
+    [
+        "torch load",
+        "numpy load",
+        "joblib load",
+        "pandas eval",
+        "torch.fx.graph_module reduce_graph_module",
+        "threading Thread",
+        "io open",
+        "_io FileIO",
+        "subprocess Popen",
+        "torch.hub load",
+        "builtins eval",
+        "xgboost.core DMatrix",
+    ],
+)
 def test_what_can_harm_with_any_arguments_is_not_on_the_allow_list(line: str) -> None:
-    assert line not in read_allow(CALLABLES / "allow")
+    assert line not in AllowList.load(CALLABLES / "allow").everything()

@@ -32,7 +32,7 @@ from weighbridge.formats.archive.zip_members import (
     open_member,
 )
 from weighbridge.formats.archive.zip_records import METHOD_STORED, View, ZipMember
-from weighbridge.formats.archive.zip_remote import SMALL_BYTES, extents, prefetch
+from weighbridge.formats.archive.zip_remote import SMALL_BYTES, Extent, extents, prefetch_pickle, windows
 from weighbridge.formats.identify import Format
 from weighbridge.formats.torch_storages import storage_keys
 
@@ -84,7 +84,7 @@ def proven_storages(artifact: Artifact, directory: ZipDirectory, context: Contex
     """
     if any(anomaly.kind not in _HARMLESS for anomaly in directory.anomalies):
         return frozenset()
-    pickles = [m for m in directory.members if f"/{m.name.casefold()}".endswith("/data.pkl")]
+    pickles = [member for member in directory.members if _is_torch_pickle(member)]
     if len(pickles) != 1 or pickles[0].size > _LARGEST_TORCH_PICKLE:
         return frozenset()
     resolved = _resolved(artifact.source, pickles[0])
@@ -118,23 +118,35 @@ class _Archive:
 
     def inspect(self) -> Iterator[Event]:
         members = [member for member in self.directory.members if not member.is_directory]
-        planned = extents(members, self.source.size)
+        planned: dict[int, Extent] = {}
         if isinstance(self.source, ReadAhead):
-            pickles = [m.header_offset for m in members if m.name.casefold().endswith("data.pkl")]
-            prefetch(self.source, [planned[offset] for offset in pickles if offset in planned])
+            planned = extents(members, self.source.size)
+            pickles = [m for m in members if _is_torch_pickle(m) and m.header_offset in planned]
+            if len(pickles) == 1:
+                prefetch_pickle(self.source, planned[pickles[0].header_offset])
         through = Artifact(self.artifact.path, self.source, self.artifact.origin)
         storages = proven_storages(through, self.directory, self.context)
         if storages:
             yield self.storage_row(storages)
         rest = [member for member in members if member.name not in storages]
-        if isinstance(self.source, ReadAhead):
-            prefetch(self.source, [planned[m.header_offset] for m in rest if m.header_offset in planned])
         yield from self.tell_missing_crcs()
-        for member in rest:
+        for member in self.fetched(rest, planned):
             self.context.budget.check_time()
             yield from path_findings(self.artifact, member.name, self.links, member.header_offset)
             yield from self.inspect_member(member)
         yield from self.trailing()
+
+    def fetched(self, members: list[ZipMember], planned: dict[int, Extent]) -> Iterator[ZipMember]:
+        """Yield members; those of a remote archive by their bytes, so that each window is read once."""
+        if not isinstance(self.source, ReadAhead):
+            yield from members
+            return
+        shared = windows(planned[m.header_offset] for m in members if m.header_offset in planned)
+        for member in sorted(members, key=lambda member: member.header_offset):
+            window = shared.get(member.header_offset)
+            if window is not None:
+                self.source.prefetch(window.start, window.stop - window.start)
+            yield member
 
     def storage_row(self, storages: frozenset[str]) -> Coverage:
         sizes = [member.size for member in self.directory.members if member.name in storages]
@@ -259,6 +271,10 @@ def _resolved(source: ByteSource, member: ZipMember) -> ZipMember | None:
         return member if member.view is View.CENTRAL else None
     resolved = resolve_member(source, member)
     return resolved.members[0] if len(resolved.members) == 1 and not resolved.anomalies else None
+
+
+def _is_torch_pickle(member: ZipMember) -> bool:
+    return f"/{member.name.casefold()}".endswith("/data.pkl")
 
 
 def _row(path: tuple[str, ...], format: Format, outcome: Outcome, detail: str) -> Coverage:

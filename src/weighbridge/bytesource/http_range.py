@@ -19,6 +19,8 @@ _WIDEST_WINDOW_BLOCKS = 128
 """2 MiB: what reading on and on from front to back grows to."""
 _CACHED_BLOCKS = 256
 _SMALL_FILE_BYTES = 128 * KIB
+_TAIL_BYTES = 64 * KIB + 22
+"""The farthest from its end that a zip archive's end record can begin."""
 _WIDER_BYTES = 1 * MIB
 _PREFIX_READS = 8
 _EXPIRED = frozenset({400, 401, 403, 410})
@@ -118,8 +120,7 @@ class RangeSource:
         if expected <= _SMALL_FILE_BYTES:
             stop = max(expected, 1)
         elif self._file.prefers_tail:
-            tail_blocks = _WINDOW_BLOCKS - 1
-            start, stop = (expected // BLOCK_BYTES - tail_blocks) * BLOCK_BYTES, expected
+            start, stop = (expected - _TAIL_BYTES) // BLOCK_BYTES * BLOCK_BYTES, expected
         answer = self._ask(start, stop)
         size = expected if answer.total_bytes is None else answer.total_bytes
         self._keep(answer, size)

@@ -50,12 +50,19 @@ def _set_resource_limits(limits: Limits) -> None:
         resource.setrlimit(kind, (wanted, wanted))
 
 
+def has_landlock() -> bool:
+    """True when this kernel can deny writes (and, from ABI 4 on, TCP)."""
+    return sys.platform == "linux" and _landlock_abi(ctypes.CDLL(None)) >= 1
+
+
+def _landlock_abi(libc: ctypes.CDLL) -> int:
+    return int(libc.syscall(_SYS_LANDLOCK["create"], None, ctypes.c_size_t(0), ctypes.c_uint32(1)))
+
+
 def _deny_writes_and_network() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        return
-    abi = libc.syscall(_SYS_LANDLOCK["create"], None, ctypes.c_size_t(0), ctypes.c_uint32(1))
-    if abi < 1:
+    abi = _landlock_abi(libc)
+    if abi < 1 or libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         return
     writes = _WRITES[min(abi, 3)]
     handled = [writes, _TCP] if abi >= 4 else [writes]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from weighbridge.core.artifact import ByteSource
+from weighbridge.core.limits import MIB
+
+_KEPT_BYTES = 16 * MIB
 
 
 class ReadAhead:
     """A `ByteSource` that answers from prefetched ranges and asks `parent` for the rest.
 
-    It lets a parser of small records, and many small slices, share one round trip. Closing it
-    leaves the parent open. The caller bounds what it prefetches.
+    It lets a parser of small records, and many small slices, share one round trip. It keeps the
+    first range (the tail, with the directory) and the latest others, 16 MiB in all; what was
+    dropped is asked of the parent again. Closing it leaves the parent open.
     """
 
     def __init__(self, parent: ByteSource) -> None:
@@ -37,6 +41,8 @@ class ReadAhead:
         length = min(length, self.size - offset)
         if length > 0 and self._held(offset, length) is None:
             self._ranges.append((offset, bytes(self._parent.read_at(offset, length))))
+            while len(self._ranges) > 2 and sum(len(data) for _, data in self._ranges) > _KEPT_BYTES:
+                del self._ranges[1]
 
     def read_at(self, offset: int, length: int) -> bytes | memoryview:
         if offset < 0 or length < 0:

@@ -204,7 +204,9 @@ class _Survey:
             self.members.append(member)
             self.tell(about(member, ZipAnomalyKind.HIDDEN_MEMBER))
         kind = _gap_kind(gap, claim)
-        if not content.is_blank or kind is ZipAnomalyKind.PREFIX:
+        is_explained = kind is ZipAnomalyKind.GAP and (content.is_blank or content.members)
+        is_blank_tail = kind is ZipAnomalyKind.TRAILING and content.is_blank
+        if not is_explained and not is_blank_tail:
             self.tell(ZipAnomaly(kind=kind, offset=start, length=stop - start))
 
     def walk_without_directory(self) -> None:

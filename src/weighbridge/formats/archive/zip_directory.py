@@ -63,6 +63,9 @@ class DirectoryClaim:
     archive_end: int
 
 
+_MASK = 0xFFFFFFFF
+
+
 def find_claims(source: ByteSource) -> tuple[DirectoryClaim, ...]:
     """Return the readings of the directory's place, the one that zipfile takes first."""
     claims: dict[tuple[int, int], DirectoryClaim] = {}
@@ -122,12 +125,16 @@ def _claims_of(source: ByteSource, position: int) -> Iterator[DirectoryClaim]:
     if end is None:
         return
     archive_end = min(source.size, position + END.size + end.comment_length)
+    has_end64 = False
     for end64_offset in _end64_positions(source, position):
         end64 = decode_end64(source.read_at(end64_offset, END64.size))
         if end64 is not None:
+            has_end64 = True
             for record in (end64, resolve_masks(end, end64)):
                 yield from _places(source, record, end64_offset, archive_end, is_zip64=True)
-    yield from _places(source, end, position, archive_end, is_zip64=False)
+    # With masks for values, only the Zip64 record can be meant.
+    if not (has_end64 and _MASK in (end.directory_offset, end.directory_size)):
+        yield from _places(source, end, position, archive_end, is_zip64=False)
 
 
 def _end64_positions(source: ByteSource, position: int) -> Iterator[int]:
