@@ -101,7 +101,7 @@ class TestRequests:
         assert bytes(file.read_at(20 * GIB - 22, 100)) == bytes(22)
         assert bytes(file.read_at(0, 4)) == b"PK\x03\x04"
         assert len(hub.requests) == 3
-        assert client.traffic.snapshot().bytes_received <= 144 * KIB
+        assert client.traffic.snapshot().bytes_received < 145 * KIB
         assert file.bytes_read <= 144 * KIB
 
     def test_a_large_read_is_one_range_request(

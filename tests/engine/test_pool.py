@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import subprocess
+import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import ByteSource
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB, Limits
 from weighbridge.core.report import Coverage, Outcome
-from weighbridge.engine.pool import Task, run_tasks
+from weighbridge.engine.pool import Task, run_tasks, worker_environment
 from weighbridge.engine.wire import Job
 
 EVIL = b"cposix\nsystem\n(S'echo weighbridge-marker'\ntR."
@@ -72,11 +78,8 @@ def test_a_killed_worker_costs_one_artifact() -> None:
     assert rows["c.pkl"].outcome is Outcome.ANALYZED
 
 
-def test_what_a_killed_worker_had_found_stays(tmp_path: Path) -> None:
+def test_what_a_killed_worker_had_found_stays() -> None:
     """The first member is judged before the second is read."""
-    import io
-    import zipfile
-
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("a.pkl", EVIL)
@@ -145,12 +148,15 @@ def test_several_workers_find_what_one_finds() -> None:
     assert len(rows) == 60
 
 
-def test_a_worker_gets_no_secret_from_the_environment(monkeypatch: object) -> None:
-    from weighbridge.engine.pool import _environment
-
-    os.environ["HF_TOKEN"] = "hf_not_a_token"
-    try:
-        assert "HF_TOKEN" not in _environment()
-        assert "hf_not_a_token" not in _environment().values()
-    finally:
-        del os.environ["HF_TOKEN"]
+def test_a_worker_gets_no_secret_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_not_a_token")
+    code = "import os, json; print(json.dumps(dict(os.environ)))"
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        env=worker_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "hf_not_a_token" not in printed
+    assert "PYTHONSAFEPATH" in printed

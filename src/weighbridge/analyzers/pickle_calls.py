@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from weighbridge.analyzers.inspection import Context
 from weighbridge.analyzers.pickle_conditions import Conditions
+from weighbridge.analyzers.pickle_order import out_of_order
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.formats.pickle import opcodes as o
-from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, registered_extensions
+from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, registered_extensions, text
 from weighbridge.formats.pickle.decompile import cut, decompile_call, spell
 from weighbridge.formats.pickle.reader import is_plausible
 from weighbridge.formats.pickle.trace import Build, Call, Import, Resolution, Stream
@@ -58,6 +59,8 @@ class Use:
     call_count: int = 0
     objections: dict[int, str] = field(default_factory=dict)
     """Offset of a call -> why its arguments are not harmless."""
+    harmless_calls: int = 0
+    """Calls of a dangerous callable that were looked into and told by another rule."""
 
     def show(self, call: Call) -> None:
         """Keep a call as evidence."""
@@ -107,7 +110,8 @@ class _Judgement:
     def _read_imports(self, stream: Stream) -> None:
         for found in stream.imports():
             if found.resolution is Resolution.EXTENSION:
-                self._report("PKL031", stream, found.offset, spell(found), self._extension(found))
+                rule = "PKL035" if self._is_harmless_code(found) else "PKL031"
+                self._report(rule, stream, found.offset, spell(found), self._extension(found))
                 if found.code in self._extensions:
                     module, name = self._extensions[found.code]
                     found = Import(
@@ -119,6 +123,20 @@ class _Judgement:
                     self._report("PKL030", stream, found.offset, spell(found), words)
                 continue
             self._use(self._judge(found.module, found.name, found.protocol), found, stream)
+
+    def _is_harmless_code(self, found: Import) -> bool:
+        module, name = self._extensions.get(found.code or 0, ("", ""))
+        return self._judge(module, name, found.protocol).standing in _HARMLESS
+
+    def _registers_harmless(self, stream: Stream, callees: Callees, call: Call) -> bool:
+        """True for `copyreg.add_extension` of a class that the file could as well have named."""
+        module, name, *code = [text(stream, value) for value in callees.arguments(call) or ()] or [
+            "",
+            "",
+        ]
+        if module is None or name is None or len(code) != 1:
+            return False
+        return self._judge(module, name, callees.of(call).protocol).standing in _HARMLESS
 
     def _extension(self, found: Import) -> str:
         if found.code in self._extensions:
@@ -179,7 +197,10 @@ class _Judgement:
             case CalleeKind.METHOD:
                 self._judge_method(stream, call, callee)
             case CalleeKind.IMPORT:
-                self._judge_import_call(stream, conditions, call, callee)
+                if callee.name == "add_extension" and self._registers_harmless(stream, callees, call):
+                    self._called(stream, call, callee).harmless_calls += 1
+                else:
+                    self._judge_import_call(stream, conditions, call, callee)
 
     def _judge_method(self, stream: Stream, call: Call, callee: Callee) -> None:
         line = decompile_call(stream, call)
@@ -219,6 +240,8 @@ class _Judgement:
         for mutation in stream.mutations():
             self._state_target(stream, mutation.offset, mutation.target, f"{mutation.opcode} on")
             self._tensor_items(stream, mutation.offset, mutation.target)
+        for offset, words in out_of_order(stream, callees):
+            self._report("PKL034", stream, offset, words, words)
 
     def _partial_state(self, stream: Stream, callees: Callees, build: Build) -> None:
         """The state of a `functools.partial` is (function, arguments, ...): it replaces the first."""
@@ -330,7 +353,9 @@ def _rule(use: Use) -> str | None:
         case Standing.CONDITIONAL:
             return _capability_rule(use.judgement) if use.objections else None
         case Standing.DANGEROUS:
-            return _capability_rule(use.judgement) if called else "PKL020"
+            if called or not use.harmless_calls:
+                return _capability_rule(use.judgement) if called else "PKL020"
+            return None
         case Standing.STDLIB:
             return "PKL021"
         case Standing.UNKNOWN:

@@ -11,7 +11,7 @@ from weighbridge.formats.pickle import opcodes as o
 from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, text
 from weighbridge.formats.pickle.literals import NotLiteral, payload
 from weighbridge.formats.pickle.trace import Call, Stream
-from weighbridge.knowledge.callables import CallableKnowledge, Condition, Judgement, Standing
+from weighbridge.knowledge.callables import CallableKnowledge, Capability, Condition, Judgement, Standing
 
 _LARGEST_SIZE = 1 << 24
 _DEPTH = 16
@@ -60,8 +60,10 @@ class Conditions:
         if given is None:
             return Checked("its arguments are computed")
         match condition:
-            case Condition.LITERAL_ARGUMENTS | Condition.STORED_RESULT:
+            case Condition.LITERAL_ARGUMENTS:
                 return _FINE if self._are_data(given) else Checked("its arguments are not plain data")
+            case Condition.STORED_RESULT:
+                return self._stored(call, given)
             case Condition.WRAPS_FIRST_ARGUMENT | Condition.REBUILDS_FIRST_ARGUMENT:
                 return self._wraps(call, given)
             case Condition.ALLOWED_CLASS_ATTRIBUTE:
@@ -121,7 +123,26 @@ class Conditions:
             owner = self._callees.of(built)
         if owner.kind is not CalleeKind.IMPORT or self._judge(owner).standing not in _HARMLESS:
             return Checked(f"takes {name!r} from something that is on no list")
+        if name == "__new__":
+            return _FINE
+        method = self._knowledge.judge(owner.module, f"{owner.name}.{name}", protocol=4)
+        if method.standing is Standing.DANGEROUS and set(method.capabilities) != {Capability.GLUE}:
+            return Checked(f"takes the method {name!r}: {method.why}")
         return _FINE
+
+    def _stored(self, call: Call, given: tuple[int, ...]) -> Checked:
+        """`operator.methodcaller` and its kin: the method that they will call must be harmless too."""
+        if not self._are_data(given):
+            return Checked("its arguments are not plain data")
+        maker = self._callees.of(call).name
+        names = {"methodcaller": given[:1], "attrgetter": given}.get(maker, ())
+        for part in (part for value in names for part in (text(self._stream, value) or "").split(".")):
+            if part.startswith("__") or (maker == "methodcaller" and self._is_dangerous_method(part)):
+                return Checked(f"reaches for {part!r} of whatever it is given")
+        return _FINE
+
+    def _is_dangerous_method(self, name: str) -> bool:
+        return f"*.{name}" in self._knowledge.dangerous
 
     def _nested(self, given: tuple[int, ...]) -> Checked:
         found = self.payload(given[0]) if given else None

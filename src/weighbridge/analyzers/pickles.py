@@ -59,13 +59,16 @@ def _disguise(artifact: Artifact) -> Iterator[Finding]:
 
 def _gaps(artifact: Artifact, contents: Contents) -> Iterator[Event]:
     """Bytes that no pickle accounts for: said, and identified like any file."""
+    # What follows a break is the rest of the broken pickle: the damage says it.
+    breaks = {stream.halted_at + 1 for stream in contents.streams if stream.halt is not Halt.STOP}
     for gap in contents.gaps:
         if gap.start == 0:
             continue  # no pickle at all: the damage says it
         data = artifact.source.read_at(gap.start, min(gap.stop - gap.start, 4096))
         if not bytes(data).strip(_PADDING):
             continue
-        yield _behind(artifact, gap)
+        if gap.start not in breaks:
+            yield _behind(artifact, gap)
         length = gap.stop - gap.start
         yield artifact.nested(
             f"bytes {gap.start}-{gap.stop}", SliceSource(artifact.source, gap.start, length)

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from weighbridge import __version__
+from weighbridge.core.version import VERSION
 from weighbridge.errors import WeighbridgeError
 
 _COMMANDS = {
@@ -38,7 +38,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="weighbridge")
+@click.version_option(VERSION, prog_name="weighbridge")
 def commands() -> None:
     """What would loading this model do? Scan before you load.
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import click
 
-from weighbridge import __version__
 from weighbridge.cli.digests import digests_for
 from weighbridge.cli.outputs import FORMATS, plan_outputs, write_outputs
 from weighbridge.cli.progress import progress
 from weighbridge.core.finding import Severity
 from weighbridge.core.limits import MIB, Limits
+from weighbridge.core.version import VERSION
 from weighbridge.engine.pool import default_jobs
 from weighbridge.engine.scan import ScanSettings, scan_target
 from weighbridge.errors import TargetError
@@ -168,7 +168,7 @@ def _run(
         settings = ScanSettings(jobs=jobs, limits=limits, progress=watcher.advance, fetch=fetch)
         results = tuple(_result(target, settings, signatures, policy) for target in targets)
     return Run(
-        tool_version=__version__,
+        tool_version=VERSION,
         signatures_version=signatures.version,
         atlas_label=signatures.release.label,
         started=started,

@@ -119,7 +119,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=worker_environment(),
         )
 
     def inspect(self, task: Task, emit: Emit) -> bool:
@@ -225,7 +225,7 @@ def _answer(read: wire.Read, source: ByteSource, stdin: IO[bytes]) -> None:
     stdin.flush()
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """No tokens, no proxies, nothing that changes what Python imports but the path it has now."""
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     kept["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weighbridge import __version__
 from weighbridge.bytesource.http_settings import TrafficCounter
 from weighbridge.bytesource.refused import Refused
 from weighbridge.core.artifact import ByteSource, Origin
+from weighbridge.core.version import VERSION
 from weighbridge.errors import ReadError
 from weighbridge.fetchers.huggingface_errors import HubErrors
 from weighbridge.fetchers.huggingface_target import (
@@ -90,7 +90,7 @@ class _Session:
             settings=settings.http,
             traffic=TrafficCounter(),
             on_wait=settings.on_wait,
-            user_agent=f"weighbridge/{__version__}",
+            user_agent=f"weighbridge/{VERSION}",
         )
 
     def fetched(self) -> Fetched:

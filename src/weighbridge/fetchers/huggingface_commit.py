@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from weighbridge import __version__
 from weighbridge.bytesource.http_patience import TRY_LATER, Patience, Pause
 from weighbridge.bytesource.http_settings import TrafficCounter
+from weighbridge.core.version import VERSION
 from weighbridge.errors import AccessDenied, ReadError
 from weighbridge.fetchers.huggingface_errors import HubErrors
 from weighbridge.fetchers.huggingface_target import HubTarget
@@ -82,7 +82,7 @@ def pin(
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
     transport_error = _root_error(HfHubHTTPError)
     api = HfApi(
-        endpoint=endpoint, token=token or False, library_name="weighbridge", library_version=__version__
+        endpoint=endpoint, token=token or False, library_name="weighbridge", library_version=VERSION
     )
     while True:
         traffic.count_request(to_endpoint=True)
