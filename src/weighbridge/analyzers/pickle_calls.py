@@ -46,6 +46,22 @@ RULE_OF: dict[Capability, str] = {
     Capability.GLUE: "PKL013",
 }
 """The first capability in this order names the finding."""
+_CAN: dict[Capability, str] = {
+    Capability.EXECUTES_CODE: "run code",
+    Capability.SPAWNS_PROCESS: "start programs",
+    Capability.LOADS_NATIVE_CODE: "load native code",
+    Capability.IMPORTS_BY_NAME: "import by name",
+    Capability.READS_FILES: "read files",
+    Capability.WRITES_FILES: "write files",
+    Capability.NETWORK: "use the network",
+    Capability.DESERIALIZES: "load other pickles",
+    Capability.ATTRIBUTE_ACCESS: "reach any attribute",
+    Capability.PROCESS_CONTROL: "control the process",
+    Capability.INSTALLS_PACKAGES: "install packages",
+    Capability.TAMPERS_WITH_SCANNER: "disable a scanner",
+    Capability.USES_CREDENTIALS: "use credentials",
+    Capability.GLUE: "make another callable run",
+}
 
 
 @dataclass(slots=True)
@@ -330,7 +346,6 @@ class _Judgement:
             evidence="\n".join(_evidence(use)),
             offset=use.stream.place(at) if at < use.stream.end else None,
             route=o.OPCODES[use.stream.opcode(at)].name if at < use.stream.end else "",
-            related=tuple(capability.value for capability in use.judgement.capabilities),
         )
 
     def _recognised(self, names: list[str]) -> Finding:
@@ -378,5 +393,12 @@ def _evidence(use: Use) -> Iterator[str]:
     elif use.call_count > len(use.calls):
         yield f"and {use.call_count - len(use.calls):,} more calls of it"
     yield from list(dict.fromkeys(use.objections.values()))[:_SHOWN_CALLS]
-    if use.judgement.why:
-        yield use.judgement.why
+    yield _abilities(use.judgement)
+
+
+def _abilities(judgement: Judgement) -> str:
+    """What the callable can do, or what we know of it, in words."""
+    words = [_CAN[capability] for capability in judgement.capabilities]
+    if not words:
+        return f"{judgement.canonical}: {judgement.why}"
+    return f"{judgement.canonical} can {', '.join(words)}"

@@ -15,7 +15,8 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.formats.pickle.contents import Contents, read_contents
 from weighbridge.formats.pickle.reader import Gap
-from weighbridge.formats.pickle.trace import Halt, Stream
+from weighbridge.formats.pickle.literals import memo_index
+from weighbridge.formats.pickle.trace import AnomalyKind, Halt, Stream
 
 _WEIGHTS = (
     ".safetensors",
@@ -32,6 +33,7 @@ _WEIGHTS = (
 _TEXTS = (".json", ".yaml", ".yml", ".toml", ".txt", ".md", ".csv", ".py", ".html", ".svg")
 _MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".wav", ".mp3")
 _OTHER_NAMES = frozenset({*_WEIGHTS, *_TEXTS, *_MEDIA})
+_LARGEST_MEMO_INDEX = 1 << 24
 _PADDING = b"\0\n\r\t "
 
 
@@ -60,7 +62,11 @@ def _disguise(artifact: Artifact) -> Iterator[Finding]:
 def _gaps(artifact: Artifact, contents: Contents) -> Iterator[Event]:
     """Bytes that no pickle accounts for: said, and identified like any file."""
     # What follows a break is the rest of the broken pickle: the damage says it.
-    breaks = {stream.halted_at + 1 for stream in contents.streams if stream.halt is not Halt.STOP}
+    breaks = {
+        max(stream.halted_at, stream.start + 1)
+        for stream in contents.streams
+        if stream.halt is not Halt.STOP and stream.flattened is None
+    }
     for gap in contents.gaps:
         if gap.start == 0:
             continue  # no pickle at all: the damage says it
@@ -133,5 +139,17 @@ def _limits(artifact: Artifact, contents: Contents, context: Context) -> Iterato
         details.append(f"more than {limits.pickle_events:,} imports and calls")
     if any(not gap.searched for gap in contents.gaps) and contents.storages is None:
         details.append("bytes behind the pickle were searched in part")
+    details += _memo_bombs(contents)
     for detail in details:
         yield Coverage(path=artifact.path, format="pickle", outcome=Outcome.LIMITED, detail=detail)
+
+
+def _memo_bombs(contents: Contents) -> Iterator[str]:
+    """A memo index makes C unpicklers reserve 16 bytes for each index below it."""
+    for stream in contents.streams:
+        for anomaly in stream.anomalies():
+            index = memo_index(stream.data, anomaly.offset, stream.end)
+            if anomaly.kind is AnomalyKind.MEMO_SPARSE and index > _LARGEST_MEMO_INDEX:
+                where = f"at byte {stream.place(anomaly.offset):,}"
+                yield f"a memo index of {index:,} {where}: loading it exhausts memory"
+                return

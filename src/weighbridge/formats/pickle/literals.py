@@ -74,6 +74,16 @@ def literal(data: Buffer, offset: int, end: int) -> Literal:
         raise NotLiteral from error
 
 
+def memo_index(data: Buffer, offset: int, end: int) -> int:
+    """The memo index that a PUT, BINPUT or LONG_BINPUT names; 0 when it can't be told."""
+    try:
+        start, stop = payload(data, offset, end)
+        raw = bytes(data[start : min(stop, start + 40)])
+        return int(raw.split(b"\0")[0]) if data[offset] == 0x70 else int.from_bytes(raw, "little")
+    except (NotLiteral, ValueError):
+        return 0
+
+
 def _decode(op: int, raw: bytes) -> Literal:
     if op in (0x58, 0x8C, 0x8D):
         return str(raw, "utf-8", "surrogatepass" if len(raw) < _KEEP else "replace")
