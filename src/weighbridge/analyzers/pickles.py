@@ -14,8 +14,8 @@ from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.formats.pickle.contents import Contents, read_contents
-from weighbridge.formats.pickle.reader import Gap
 from weighbridge.formats.pickle.literals import memo_index
+from weighbridge.formats.pickle.reader import Gap
 from weighbridge.formats.pickle.trace import AnomalyKind, Halt, Stream
 
 _WEIGHTS = (

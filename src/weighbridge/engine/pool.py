@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,6 +30,7 @@ Emit = Callable[[Finding | Coverage], None]
 
 _GRACE_S = 2.0
 """A worker checks its own clock; the supervisor kills one that has not after this much longer."""
+_TICK_S = 0.2
 _READ_BYTES = 1 << 30
 _ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
@@ -51,6 +53,7 @@ def run_tasks(tasks: Iterator[Task], *, jobs: int, emit: Emit, finished: Callabl
         finished: called after a task's last event.
     """
     feed = _Feed(tasks)
+    clock = _Clock()
     lock = threading.Lock()
     errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
 
@@ -63,7 +66,9 @@ def run_tasks(tasks: Iterator[Task], *, jobs: int, emit: Emit, finished: Callabl
         try:
             for task in feed:
                 worker = worker or _Worker()
-                if not worker.inspect(task, locked):
+                with clock.watching(worker, task.job.limits.wall_s + _GRACE_S):
+                    survived = worker.inspect(task, locked)
+                if not survived:
                     worker.close()
                     worker = None
                 with lock:
@@ -81,6 +86,7 @@ def run_tasks(tasks: Iterator[Task], *, jobs: int, emit: Emit, finished: Callabl
     for thread in threads:
         if thread.ident is not None:
             thread.join()
+    clock.stop()
     if not errors.empty():
         raise errors.get()
 
@@ -107,6 +113,37 @@ class _Feed:
             return self._ahead.pop() if self._ahead else next(self._tasks)
 
 
+class _Clock:
+    """One thread that kills workers whose time is up."""
+
+    def __init__(self) -> None:
+        self._deadlines: dict[_Worker, float] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    @contextmanager
+    def watching(self, worker: _Worker, seconds: float) -> Iterator[None]:
+        with self._lock:
+            self._deadlines[worker] = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deadlines.pop(worker, None)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_TICK_S):
+            now = time.monotonic()
+            with self._lock:
+                for worker in [worker for worker, deadline in self._deadlines.items() if deadline < now]:
+                    del self._deadlines[worker]
+                    worker.expire()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
 class _Worker:
     """One child process and the clock that watches it."""
 
@@ -114,6 +151,7 @@ class _Worker:
         # -P and an explicit module: nothing in the working directory, which may be the target
         # itself, is ever imported.
         command = [sys.executable, "-P", "-c", "from weighbridge.engine.worker import main; main()"]
+        self._is_late = False
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -125,10 +163,6 @@ class _Worker:
     def inspect(self, task: Task, emit: Emit) -> bool:
         """Run one task to its end. Returns False when the worker is not to be used again."""
         stdin, stdout = self._pipes()
-        deadline = time.monotonic() + task.job.limits.wall_s + _GRACE_S
-        timer = threading.Timer(deadline - time.monotonic(), self._process.kill)
-        timer.daemon = True
-        timer.start()
         source: ByteSource | None = None
         try:
             wire.send(stdin, wire.encode_job(task.job))
@@ -144,10 +178,9 @@ class _Worker:
                         emit(message)
         except (wire.Broken, OSError) as error:
             self._process.kill()
-            emit(self._epitaph(task, str(error), late=time.monotonic() >= deadline))
+            emit(self._epitaph(task, str(error)))
             return False
         finally:
-            timer.cancel()
             if source is not None:
                 source.close()
 
@@ -162,9 +195,14 @@ class _Worker:
             raise AssertionError("started with pipes")
         return self._process.stdin, self._process.stdout
 
-    def _epitaph(self, task: Task, said: str, *, late: bool) -> Coverage:
+    def expire(self) -> None:
+        """Kill a worker whose time is up; called from the clock's thread."""
+        self._is_late = True
+        self._process.kill()
+
+    def _epitaph(self, task: Task, said: str) -> Coverage:
         code = self._process.wait()
-        if late:
+        if self._is_late:
             outcome, detail = (
                 Outcome.LIMITED,
                 f"the analysis took longer than {task.job.limits.wall_s:g} s",
