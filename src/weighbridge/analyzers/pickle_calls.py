@@ -13,7 +13,7 @@ from weighbridge.core.finding import Finding
 from weighbridge.formats.pickle import opcodes as o
 from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, registered_extensions, text
 from weighbridge.formats.pickle.decompile import cut, decompile_call, spell
-from weighbridge.formats.pickle.reader import is_plausible
+from weighbridge.formats.pickle.reader import is_plausible, is_proper
 from weighbridge.formats.pickle.trace import Build, Call, Import, Resolution, Stream
 from weighbridge.knowledge.callables import CallableKnowledge, Capability, Condition, Judgement, Standing
 
@@ -31,17 +31,17 @@ _TENSOR_BUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_")
 
 RULE_OF: dict[Capability, str] = {
     Capability.TAMPERS_WITH_SCANNER: "PKL011",
+    Capability.INSTALLS_PACKAGES: "PKL010",
+    Capability.USES_CREDENTIALS: "PKL012",
     Capability.SPAWNS_PROCESS: "PKL002",
     Capability.EXECUTES_CODE: "PKL001",
     Capability.LOADS_NATIVE_CODE: "PKL003",
-    Capability.INSTALLS_PACKAGES: "PKL010",
     Capability.IMPORTS_BY_NAME: "PKL006",
     Capability.ATTRIBUTE_ACCESS: "PKL008",
     Capability.DESERIALIZES: "PKL007",
     Capability.NETWORK: "PKL004",
     Capability.WRITES_FILES: "PKL005",
     Capability.READS_FILES: "PKL005",
-    Capability.USES_CREDENTIALS: "PKL012",
     Capability.PROCESS_CONTROL: "PKL009",
     Capability.GLUE: "PKL013",
 }
@@ -138,7 +138,8 @@ class _Judgement:
                     words = f"imports {spell(found)}: part of the name is the result of a call"
                     self._report("PKL030", stream, found.offset, spell(found), words)
                 continue
-            self._use(self._judge(found.module, found.name, found.protocol), found, stream)
+            if not _is_junk(stream, found.module, found.name):
+                self._use(self._judge(found.module, found.name, found.protocol), found, stream)
 
     def _is_harmless_code(self, found: Import) -> bool:
         module, name = self._extensions.get(found.code or 0, ("", ""))
@@ -226,6 +227,8 @@ class _Judgement:
     def _judge_import_call(
         self, stream: Stream, conditions: Conditions, call: Call, callee: Callee
     ) -> None:
+        if _is_junk(stream, callee.module, callee.name):
+            return
         use = self._called(stream, call, callee)
         condition = use.judgement.condition
         if condition is not None:
@@ -356,6 +359,11 @@ class _Judgement:
             subject=f"{len(names)} known classes",
             evidence=f"rebuilds objects of {listed}",
         )
+
+
+def _is_junk(stream: Stream, module: str, name: str) -> bool:
+    """True for names that nothing has, in bytes behind the first pickle: they only look like opcodes."""
+    return stream.start > 0 and stream.flattened is None and not is_proper(module, name)
 
 
 def _rule(use: Use) -> str | None:

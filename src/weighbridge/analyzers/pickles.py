@@ -13,6 +13,7 @@ from weighbridge.bytesource.slice import SliceSource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
+from weighbridge.formats.identify import Format, identify
 from weighbridge.formats.pickle.contents import Contents, read_contents
 from weighbridge.formats.pickle.literals import memo_index
 from weighbridge.formats.pickle.reader import Gap
@@ -34,6 +35,7 @@ _TEXTS = (".json", ".yaml", ".yml", ".toml", ".txt", ".md", ".csv", ".py", ".htm
 _MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".wav", ".mp3")
 _OTHER_NAMES = frozenset({*_WEIGHTS, *_TEXTS, *_MEDIA})
 _LARGEST_MEMO_INDEX = 1 << 24
+_ARCHIVES = frozenset({Format.ZIP, Format.TAR, Format.SEVENZIP})
 _PADDING = b"\0\n\r\t "
 
 
@@ -75,10 +77,26 @@ def _gaps(artifact: Artifact, contents: Contents) -> Iterator[Event]:
             continue
         if gap.start not in breaks:
             yield _behind(artifact, gap)
+        if _begins_archive(artifact, gap.start):
+            yield from _archive(artifact, gap.start)
+            return
         length = gap.stop - gap.start
         yield artifact.nested(
             f"bytes {gap.start}-{gap.stop}", SliceSource(artifact.source, gap.start, length)
         )
+
+
+def _begins_archive(artifact: Artifact, start: int) -> bool:
+    rest = SliceSource(artifact.source, start, artifact.source.size - start)
+    return bool(_ARCHIVES & set(identify(rest, "")))
+
+
+def _archive(artifact: Artifact, start: int) -> Iterator[Artifact]:
+    """An archive behind the pickle, whole: pickles that lie in it have cut the gap into pieces."""
+    size = artifact.source.size
+    if Format.ZIP not in identify(artifact.source, artifact.name):  # else inspected as a zip as well
+        source = SliceSource(artifact.source, start, size - start)
+        yield artifact.nested(f"bytes {start}-{size}", source)
 
 
 def _behind(artifact: Artifact, gap: Gap) -> Finding:

@@ -25,7 +25,7 @@ class Limits:
     """Bytes that decompressors may produce in sum."""
     ratio: int = 200
     """Expanded to compressed, counted once 16 MiB have been produced."""
-    pickle_bytes: int = 1 * GIB
+    pickle_bytes: int = 4 * GIB
     """A pickle stream longer than this is read to here."""
     pickle_events: int = 4_000_000
     """Imports, calls and builds recorded from one pickle."""

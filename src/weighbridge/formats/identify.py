@@ -222,7 +222,7 @@ def _is_headless_pickle(source: ByteSource, head: bytes, suffix: str) -> bool:
     """Protocols 0 and 1 have no magic: believe the machine, not the first byte.
 
     Text may start with bytes that are opcodes. It does not go on to import something by a proper
-    name, and it does not end in a balanced stack.
+    name and call it, and it does not end in a balanced stack.
     """
     opcode = OPCODES.get(head[0])
     if opcode is None or opcode.name in _NEVER_FIRST:
@@ -230,7 +230,8 @@ def _is_headless_pickle(source: ByteSource, head: bytes, suffix: str) -> bool:
     for length in (*_PICKLE_PROBE_BYTES, *([] if source.is_remote else [source.size])):
         length = min(length, source.size)
         stream = read_one(as_indexable(source.read_at(0, length)), 0, max_events=10_000)
-        if is_plausible(stream) and any(True for _ in stream.imports()):
+        # A list of words may read as an import; it does not go on to call what it names.
+        if is_plausible(stream) and any(True for _ in stream.calls()):
             return True
         if stream.halt is Halt.STOP:
             return stream.stop >= 3 or suffix in _PICKLE_NAMES

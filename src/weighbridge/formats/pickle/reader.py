@@ -81,16 +81,16 @@ def is_plausible(stream: Stream) -> bool:
 
     Random bytes hold many starts. They do not hold an import by a proper name.
     """
-    names = [found for found in stream.imports() if found.module is not None and found.name is not None]
-    if any(not (_WORD.match(found.module or "") and _WORD.match(found.name or "")) for found in names):
-        return False
-    if names:
-        return True
-    return (
-        stream.halt is Halt.STOP
-        and stream.stop - stream.start >= 4
-        and stream.data[stream.start] == 0x80
-    )
+    imports = list(stream.imports())
+    if imports:
+        return any(is_proper(found.module, found.name) for found in imports)
+    length = stream.stop - stream.start
+    return stream.halt is Halt.STOP and length >= 4 and stream.data[stream.start] == 0x80
+
+
+def is_proper(module: str | None, name: str | None) -> bool:
+    """True when both are dotted words: nothing else can be imported."""
+    return _WORD.match(module or "") is not None and _WORD.match(name or "") is not None
 
 
 def _does_something(stream: Stream) -> bool:
