@@ -36,6 +36,7 @@ _MEDIA = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".wav", ".mp3")
 _OTHER_NAMES = frozenset({*_WEIGHTS, *_TEXTS, *_MEDIA})
 _LARGEST_MEMO_INDEX = 1 << 24
 _ARCHIVES = frozenset({Format.ZIP, Format.TAR, Format.SEVENZIP})
+_WORTH_A_LOOK = 64
 _PADDING = b"\0\n\r\t "
 
 
@@ -72,6 +73,8 @@ def _gaps(artifact: Artifact, contents: Contents) -> Iterator[Event]:
     for gap in contents.gaps:
         if gap.start == 0:
             continue  # no pickle at all: the damage says it
+        if _broken(contents) is not None and gap.stop - gap.start < _WORTH_A_LOOK:
+            continue  # the rest of what broke
         data = artifact.source.read_at(gap.start, min(gap.stop - gap.start, 4096))
         if not bytes(data).strip(_PADDING):
             continue

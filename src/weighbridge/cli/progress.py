@@ -3,61 +3,72 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
+
+from weighbridge.reporters.words import printable, shortened
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _QUIET_S = 1.0
+_NAME_CHARS = 40
 
 
 class Watcher:
-    """Told of each artifact; draws when there is a terminal and it has taken a while."""
+    """Told of each artifact; draws when there is a terminal and a second has passed.
+
+    How many artifacts there will be is not known before the last is listed, so the bar moves to
+    and fro and the numbers say what is done.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._is_terminal = stream.isatty()
-        self._started = time.monotonic()
         self._lock = threading.Lock()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
+        self._words = "listing"
+        self._timer: threading.Timer | None = None
+        if stream.isatty():
+            self._timer = threading.Timer(_QUIET_S, self._start)
+            self._timer.daemon = True
+            self._timer.start()
 
     def advance(self, done: int, known: int, name: str) -> None:
-        if not self._is_terminal or time.monotonic() - self._started < _QUIET_S:
-            return
         with self._lock:
-            self._draw(done, known, f"{done:,} files")
+            self._words = f"{done:,} files  {shortened(printable(name), _NAME_CHARS)}"
+            if self._bar is not None and self._task is not None:
+                self._bar.update(self._task, description=self._words)
 
     def waiting(self, seconds: float, reason: str) -> None:
         """Say that a server makes us wait, on a terminal and in a pipe alike."""
+        line = f"Waiting {seconds:.0f} s: {printable(reason)}"
         with self._lock:
             if self._bar is not None:
-                self._bar.console.print(f"Waiting {seconds:.0f} s: {reason}")
+                self._bar.console.print(line, markup=False, highlight=False)
             else:
-                print(f"Waiting {seconds:.0f} s: {reason}", file=self._stream, flush=True)
+                print(line, file=self._stream, flush=True)
 
-    def _draw(self, done: int, known: int, words: str) -> None:
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-            self._bar = Progress(
-                TextColumn("Scanning"),
-                BarColumn(),
-                TextColumn("{task.description}"),
-                TimeElapsedColumn(),
-                console=Console(file=self._stream),
-                transient=True,
-            )
+        columns = (
+            TextColumn("Scanning"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+        )
+        with self._lock:
+            self._bar = Progress(*columns, console=Console(file=self._stream), transient=True)
+            self._task = self._bar.add_task(self._words, total=None)
             self._bar.start()
-            self._task = self._bar.add_task(words, total=known)
-        if self._task is not None:
-            self._bar.update(self._task, completed=done, total=known, description=words)
 
     def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
         if self._bar is not None:
             self._bar.stop()
 
