@@ -25,6 +25,7 @@ from weighbridge.formats.archive.tar_headers import TarKind
 from weighbridge.formats.archive.tar_sparse import SparseMap, SparseSource, is_ordered
 from weighbridge.formats.identify import Format
 
+_LONGEST_NAME = 4096
 _DEVICE, _SETUID, _BOMB, _DUPLICATE = "ARC005", "ARC006", "ARC007", "ARC014"
 
 RULES: Mapping[TarAnomalyKind, str] = {
@@ -102,7 +103,8 @@ class _Archive:
         if member.name in self.names:
             evidence = f"{quoted(member.name)} stands here more than once"
             yield self.finding(_DUPLICATE, member.name, evidence, member.header_offset)
-        self.names.add(member.name)
+        if len(member.name) <= _LONGEST_NAME:
+            self.names.add(member.name)
 
     def content(self, member: TarMember) -> Iterator[Event]:
         """Yield the stored bytes; of a sparse member also the file that it extracts to."""

@@ -115,6 +115,11 @@ class _Archive:
     context: Context
     links: LinkTable = field(default_factory=LinkTable)
     checked_bytes: int = 0
+    has_no_crcs: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        members = self.directory.members
+        self.has_no_crcs = any(m.size for m in members) and not any(m.crc for m in members)
 
     def inspect(self) -> Iterator[Event]:
         members = [member for member in self.directory.members if not member.is_directory]
@@ -210,7 +215,7 @@ class _Archive:
             return SliceSource(self.source, member.data_offset or 0, member.stored_length), None
         salvage = Salvage(open_member(self.source, member, self.context.budget))
         stream = SpooledStream(salvage)
-        assert stream.size >= 0  # asking for the size decompresses to the end
+        _ = stream.size  # asking for the size decompresses to the end
         return stream, salvage.error
 
     def check_crc(self, member: ZipMember, source: ByteSource) -> Iterator[Finding]:
@@ -245,11 +250,6 @@ class _Archive:
         if self.has_no_crcs:
             evidence = "each checksum is stated as 0, as torch does when told not to compute them"
             yield Finding(rule=_NO_CRCS, path=self.artifact.path, subject="checksums", evidence=evidence)
-
-    @property
-    def has_no_crcs(self) -> bool:
-        members = self.directory.members
-        return any(member.size for member in members) and not any(member.crc for member in members)
 
     @property
     def limit_ratio(self) -> int:

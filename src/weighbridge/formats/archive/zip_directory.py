@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from weighbridge.core.artifact import ByteSource
 from weighbridge.core.limits import KIB, MIB, Budget
-from weighbridge.errors import Malformed
+from weighbridge.errors import LimitReached, Malformed
 from weighbridge.formats.archive.cursor import Cursor
 from weighbridge.formats.archive.zip_records import (
     CENTRAL,
@@ -79,13 +79,15 @@ def read_directory(source: ByteSource, claim: DirectoryClaim, budget: Budget) ->
     """Yield the central headers, whatever their stated count, up to the first other record.
 
     Raises:
-        LimitReached: more members than the budget allows.
+        LimitReached: more members, or more bytes of headers, than the budget allows.
         Malformed: the directory ends in the middle of a record.
     """
     block_bytes = min(max(claim.end_offset - claim.start, 1), _MAX_BLOCK_BYTES)
     cursor = Cursor(source, claim.start, stop=claim.end_offset, block_bytes=block_bytes)
     while (length := central_length(cursor.peek(CENTRAL.size))) is not None:
         budget.enter(1)
+        if cursor.position - claim.start > budget.limits.header_bytes:
+            raise LimitReached(f"the zip directory is longer than {budget.limits.header_bytes:,} bytes")
         member = decode_central(cursor.take(length), base=claim.base)
         if member is None:
             raise Malformed("the directory ends in the middle of a record", cursor.position)
