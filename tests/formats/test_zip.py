@@ -317,6 +317,12 @@ class TestBounds:
         assert len(directory.members) == 20
         assert isinstance(directory.unfinished, LimitReached)
 
+    def test_stops_at_the_limit_of_directory_bytes(self) -> None:
+        data = build_zip(*(Entry(name=b"%d" % index + b"x" * 900) for index in range(50)))
+        directory = parse(data, Limits(header_bytes=10_000))
+        assert 0 < len(directory.members) < 20
+        assert isinstance(directory.unfinished, LimitReached)
+
     def test_tells_at_most_twenty_anomalies_of_a_kind(self) -> None:
         data = build_zip(*(Entry(name=b"%d" % index, data=b"x", local_name=b"z") for index in range(50)))
         told = [a for a in parse(data).anomalies if a.kind is Kind.NAMES_DIFFER]
