@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from weighbridge.analyzers.inspection import Context
-from weighbridge.analyzers.pickle_conditions import Conditions
+from weighbridge.analyzers.pickle_conditions import Conditions, may_be_kept
 from weighbridge.analyzers.pickle_order import out_of_order
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -239,17 +239,22 @@ class _Judgement:
             if checked.handed is not None:
                 handed = self._called(stream, call, checked.handed)
                 handed.show(call)
+            if checked.named is not None:
+                self._named(stream, call, checked.named)
             if checked.objection is None:
                 return
             use.objections[call.offset] = checked.objection
         use.show(call)
 
     def _called(self, stream: Stream, call: Call, callee: Callee) -> Use:
-        judgement = self._judge(callee.module, callee.name, callee.protocol)
-        found = Import(call.offset, "", callee.module, callee.name, callee.protocol, Resolution.LITERAL)
-        use = self._use(judgement, found, stream)
+        use = self._named(stream, call, callee)
         use.call_count += 1
         return use
+
+    def _named(self, stream: Stream, call: Call, callee: Callee) -> Use:
+        judgement = self._judge(callee.module, callee.name, callee.protocol)
+        found = Import(call.offset, "", callee.module, callee.name, callee.protocol, Resolution.LITERAL)
+        return self._use(judgement, found, stream)
 
     def _read_state(self, stream: Stream, callees: Callees) -> None:
         """BUILD and item assignment on what was imported, not built, changes the loading process."""
@@ -269,10 +274,11 @@ class _Judgement:
             return
         stream.record([build.state])
         items = stream.items(build.state)
+        if items and items[:1] == (callees.arguments(call) or ())[:1]:
+            return  # the same function again, as every honest file has it: judged at the call
         function = callees.value(items[0]) if items else None
         if function is not None and function.kind is CalleeKind.IMPORT:
-            judgement = self._judge(function.module, function.name, function.protocol)
-            if judgement.standing in _HARMLESS:
+            if may_be_kept(self._judge(function.module, function.name, function.protocol)):
                 return
         words = "sets the function of a partial to something that is on no list"
         self._report("PKL032", stream, build.offset, "functools.partial", words)
@@ -293,7 +299,11 @@ class _Judgement:
         if found.module is None or found.name is None:
             return False
         judgement = self._judge(found.module, found.name, found.protocol)
-        return judgement.standing is Standing.CONDITIONAL and judgement.condition not in _MAY_TRAVEL
+        return (
+            judgement.standing is Standing.CONDITIONAL
+            and judgement.condition not in _MAY_TRAVEL
+            and not may_be_kept(judgement)
+        )
 
     def _state_target(self, stream: Stream, offset: int, target: int, verb: str) -> None:
         found = stream.import_at(target)
@@ -389,7 +399,7 @@ def _rule(use: Use) -> str | None:
 
 def _capability_rule(judgement: Judgement) -> str:
     return next(
-        (rule for capability, rule in RULE_OF.items() if capability in judgement.capabilities), "PKL008"
+        (rule for capability, rule in RULE_OF.items() if capability in judgement.capabilities), "PKL022"
     )
 
 

@@ -18,6 +18,17 @@ _DEPTH = 16
 _BYTES = frozenset({0x42, 0x43, 0x8E, 0x96, 0x54, 0x55})
 _RECONSTRUCTOR = ("_reconstructor",)
 _HARMLESS = (Standing.ALLOWED, Standing.RECOGNISED)
+_TEXTS = frozenset({0x56, 0x58, 0x8C, 0x8D, 0x53})
+_INSTANCES = ("NEWOBJ", "NEWOBJ_EX", "OBJ", "INST")
+_PLAIN_MAKERS = frozenset(
+    f"builtins.{name}" for name in ("range", "slice", "complex", "set", "frozenset", "list", "tuple", "dict")
+)
+"""Types that make plain data from plain data."""
+_DATA_WITH_METHODS = _PLAIN_MAKERS | {"builtins.bytearray", "itertools.count"}
+_METHODS_OF_DATA = frozenset({"__contains__", "__getitem__", "__len__", "__next__"})
+_KEEPERS = frozenset({"_functools.partial", "collections.defaultdict", "functools.partial"})
+"""They keep the callable that they are given and run nothing."""
+_KEPT = (Condition.LITERAL_ARGUMENTS, Condition.NAMED_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +39,25 @@ class Checked:
         objection: why the call is not harmless; None when it is.
         payload: bytes that the call loads as a pickle.
         handed: a callable that the call runs or keeps to run.
+        named: a callable that the call looks up and does not run.
     """
 
     objection: str | None = None
     payload: ByteSource | None = None
     handed: Callee | None = None
+    named: Callee | None = None
 
 
 _FINE = Checked()
+
+
+def may_be_kept(judgement: Judgement) -> bool:
+    """True for a callable that does no harm while it is a value: the file names it and no more."""
+    return (
+        judgement.standing in _HARMLESS
+        or judgement.condition in _KEPT
+        or judgement.canonical in _KEEPERS
+    )
 
 
 class Conditions:
@@ -51,6 +73,8 @@ class Conditions:
 
     def check(self, call: Call, condition: Condition) -> Checked:
         given = self._callees.arguments(call)
+        if self._is_partial(call):
+            return Checked("called through a partial: the arguments that it adds can't be seen")
         if condition is Condition.REBUILT:
             return self._rebuilt(call, given)
         if condition is Condition.TORCHSCRIPT_TYPE:
@@ -73,6 +97,15 @@ class Conditions:
             case _:
                 assert_never(condition)
 
+    def _is_partial(self, call: Call) -> bool:
+        """True when a partial is called; not for that of `__new__`, as protocols 2 and 3 spell NEWOBJ_EX."""
+        made = self._stream.call_at(call.callee)
+        if made is None or not self._judge(self._callees.of(made)).canonical.endswith("functools.partial"):
+            return False
+        wrapped = self._stream.call_at((self._callees.arguments(made) or (-1,))[0])
+        given = self._callees.arguments(wrapped) if wrapped is not None else None
+        return given is None or len(given) != 2 or text(self._stream, given[1]) != "__new__"
+
     def _rebuilt(self, call: Call, given: tuple[int, ...] | None) -> Checked:
         if call.opcode in ("NEWOBJ", "NEWOBJ_EX") or given == ():
             return _FINE
@@ -84,21 +117,50 @@ class Conditions:
     def _is_data(self, value: int, depth: int) -> bool:
         if self._stream.opcode(value) in o.CONTAINERS:
             return self._are_data(self._stream.items(value), depth - 1)
+        if self._stream.opcode(value) in _TEXTS | _BYTES:
+            return True
+        call = self._stream.call_at(value)
+        if call is not None:
+            return self._makes_data(call, depth)
+        if self._stream.import_at(value) is not None:
+            return self._is_plain_callable(value)
         try:
             found = self._stream.literal_at(value)
         except NotLiteral:
             return False
         return not isinstance(found, int) or found <= _LARGEST_SIZE
 
+    def _makes_data(self, call: Call, depth: int) -> bool:
+        """`bytearray(encode("x", "latin1"))`: so protocol 2 spells what later ones have opcodes for."""
+        maker = self._callees.of(call)
+        if maker.kind is not CalleeKind.IMPORT:
+            return False
+        given = self._callees.arguments(call)
+        judgement = self._judge(maker)
+        is_maker = judgement.condition is Condition.LITERAL_ARGUMENTS or judgement.canonical in _PLAIN_MAKERS
+        return is_maker and given is not None and self._are_data(given, depth - 1)
+
+    def _is_plain_callable(self, value: int) -> bool:
+        """`reduce(or_, (int, NoneType))`: named among data, and harmless when it is called with data."""
+        named = self._callees.value(value)
+        if named.kind is not CalleeKind.IMPORT:
+            return False
+        judgement = self._judge(named)
+        return judgement.standing is Standing.ALLOWED or judgement.condition is Condition.LITERAL_ARGUMENTS
+
     def _wraps(self, call: Call, given: tuple[int, ...]) -> Checked:
         if not given or self._is_none(given[0]):
             return _FINE
-        wrapped = self._callees.value(given[0])
+        wrapped = self._modern(self._callees.value(given[0]))
+        keeps = self._judge(self._callees.of(call)).canonical in _KEEPERS
         if wrapped.kind is CalleeKind.COMPUTED:
-            return Checked("what it wraps is computed")
+            return _FINE if keeps and self._is_method_of_data(given[0]) else Checked("what it wraps is computed")
         if wrapped.kind is CalleeKind.METHOD:
-            return Checked(f"wraps the method {wrapped.name!r} of an object that this file makes")
+            # The call of getattr that made it has been judged for itself.
+            return _FINE if keeps else Checked(f"calls the method {wrapped.name!r} of an object of this file")
         judgement = self._judge(wrapped)
+        if keeps and may_be_kept(judgement):
+            return _FINE
         if judgement.standing is Standing.CONDITIONAL:
             return Checked(f"wraps {judgement.canonical}, which is harmless only under known arguments")
         if self._callees.of(call).name in _RECONSTRUCTOR and not self._has_plain_base(given):
@@ -115,20 +177,43 @@ class Conditions:
         name = text(self._stream, given[1]) if len(given) in (2, 3) else None
         if name is None:
             return Checked("the attribute's name is computed")
+        if self._is_attribute_of_data(given[0], name):
+            return _FINE
         if name != "__new__" and (name.startswith("__") or not name.isidentifier()):
             return Checked(f"reaches for {name!r}, Python's own machinery")
-        owner = self._callees.value(given[0])
         built = self._stream.call_at(given[0])
-        if built is not None:
-            owner = self._callees.of(built)
-        if owner.kind is not CalleeKind.IMPORT or self._judge(owner).standing not in _HARMLESS:
-            return Checked(f"takes {name!r} from something that is on no list")
-        if name == "__new__":
-            return _FINE
-        method = self._knowledge.judge(owner.module, f"{owner.name}.{name}", protocol=4)
+        owner = self._callees.value(given[0]) if built is None else self._callees.of(built)
+        if owner.kind is not CalleeKind.IMPORT:
+            return Checked(f"takes {name!r} from something that is computed")
+        standing = self._judge(owner).standing
+        if name == "__new__" and standing is not Standing.CONDITIONAL:
+            return Checked(handed=owner)
+        attribute = self._modern(Callee(owner.kind, owner.module, f"{owner.name}.{name}", 4))
+        method = self._judge(attribute)
         if method.standing is Standing.DANGEROUS and set(method.capabilities) != {Capability.GLUE}:
             return Checked(f"takes the method {name!r}: {method.why}")
-        return _FINE
+        if standing in _HARMLESS or may_be_kept(method):
+            return _FINE
+        if standing in (Standing.UNKNOWN, Standing.MAIN) and (built is None or built.opcode in _INSTANCES):
+            return Checked(named=attribute if built is None else owner)
+        return Checked(f"takes {name!r} from something that is on no list")
+
+    def _is_attribute_of_data(self, owner: int, name: str) -> bool:
+        """`{...}.get`: a method of plain data, kept as a value."""
+        is_plain = name.isidentifier() and not name.startswith("__")
+        if not (is_plain or name in _METHODS_OF_DATA) or self._stream.import_at(owner) is not None:
+            return False
+        call = self._stream.call_at(owner)
+        is_known = call is None or self._judge(self._callees.of(call)).canonical in _DATA_WITH_METHODS
+        return is_known and self._is_data(owner, _DEPTH)
+
+    def _is_method_of_data(self, value: int) -> bool:
+        call = self._stream.call_at(value)
+        given = self._callees.arguments(call) if call is not None else None
+        if call is None or not given or self._judge(self._callees.of(call)).canonical != "builtins.getattr":
+            return False
+        name = text(self._stream, given[1]) if len(given) == 2 else None
+        return name is not None and self._is_attribute_of_data(given[0], name)
 
     def _stored(self, call: Call, given: tuple[int, ...]) -> Checked:
         """`operator.methodcaller` and its kin: the method that they will call must be harmless too."""
@@ -136,7 +221,8 @@ class Conditions:
             return Checked("its arguments are not plain data")
         maker = self._callees.of(call).name
         names = {"methodcaller": given[:1], "attrgetter": given}.get(maker, ())
-        for part in (part for value in names for part in (text(self._stream, value) or "").split(".")):
+        spelled = [text(self._stream, value) for value in names]
+        for part in [part for name in spelled for part in (name or "__computed").split(".")]:
             if part.startswith("__") or (maker == "methodcaller" and self._is_dangerous_method(part)):
                 return Checked(f"reaches for {part!r} of whatever it is given")
         return _FINE
@@ -168,6 +254,14 @@ class Conditions:
 
     def _is_none(self, value: int) -> bool:
         return self._stream.opcode(value) == 0x4E
+
+    def _modern(self, callee: Callee) -> Callee:
+        """The attribute of a class by its name in Python 3; older protocols spell the class as Python 2 did."""
+        owner, dot, rest = callee.name.partition(".")
+        if not dot:
+            return callee
+        module, name = self._knowledge.renames.renamed(callee.module, owner)
+        return Callee(callee.kind, module, f"{name}.{rest}", callee.protocol)
 
     def _judge(self, callee: Callee) -> Judgement:
         return self._knowledge.judge(callee.module, callee.name, protocol=callee.protocol)

@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from heapq import merge
 
 from weighbridge.formats.pickle.callees import CalleeKind, Callees
-from weighbridge.formats.pickle.trace import Build, Mutation, Stream
+from weighbridge.formats.pickle.opcodes import CALLS
+from weighbridge.formats.pickle.trace import Build, Call, Mutation, Stream
+
+_EMPTY_TUPLE = 0x29
 
 _ATTRIBUTE_BAGS = frozenset({("argparse", "Namespace"), ("types", "SimpleNamespace")})
 """Allowed classes whose constructor sets any attribute that it is told to."""
@@ -27,7 +30,7 @@ def out_of_order(stream: Stream, callees: Callees) -> Iterator[tuple[int, str]]:
     steps: tuple[Iterator[Build | Mutation], ...] = (stream.builds(), stream.mutations())
     for step in merge(*steps, key=lambda found: found.offset):
         target = step.target
-        if stream.call_at(target) is None:
+        if stream.opcode(target) not in CALLS:
             continue
         words = _objection(stream, callees, step, target in finished, target in with_items)
         if words is not None:
@@ -47,10 +50,10 @@ def _objection(
         if _is_bag(stream, callees, step.target, filled=True):
             return "sets the state of an object whose attributes its constructor was given"
         return None
-    if step.opcode in _SETS_ITEMS:
-        return None
     if is_finished:
         return f"{step.opcode} on an object whose state was set before"
+    if step.opcode in _SETS_ITEMS:
+        return None
     if has_items:
         return f"{step.opcode} on an object that holds items by key"
     if _is_bag(stream, callees, step.target, filled=False):
@@ -65,5 +68,12 @@ def _is_bag(stream: Stream, callees: Callees, target: int, *, filled: bool) -> b
     callee = callees.of(call)
     if callee.kind is not CalleeKind.IMPORT or (callee.module, callee.name) not in _ATTRIBUTE_BAGS:
         return False
-    is_direct = stream.inst_import(call) is not None or stream.import_at(call.callee) is not None
-    return not filled or not is_direct or callees.arguments(call) != ()
+    is_direct = call.callee == call.offset or stream.opcode(call.callee) not in CALLS
+    return not filled or not is_direct or not _is_without_arguments(stream, callees, call)
+
+
+def _is_without_arguments(stream: Stream, callees: Callees, call: Call) -> bool:
+    if call.arguments is not None and stream.opcode(call.arguments) == _EMPTY_TUPLE:
+        return True
+    stream.record_all()
+    return callees.arguments(call) == ()

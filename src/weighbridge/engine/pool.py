@@ -148,9 +148,15 @@ class _Worker:
     """One child process and the clock that watches it."""
 
     def __init__(self) -> None:
-        # -P and an explicit module: nothing in the working directory, which may be the target
-        # itself, is ever imported.
-        command = [sys.executable, "-P", "-c", "from weighbridge.engine.worker import main; main()"]
+        # -P: nothing in the working directory, which may be the target itself, is ever imported.
+        # -S: no .pth file runs; what the supervisor can import, the worker is told by path.
+        command = [
+            sys.executable,
+            "-S",
+            "-P",
+            "-c",
+            "from weighbridge.engine.worker import main; main()",
+        ]
         self._is_late = False
         self._process = subprocess.Popen(
             command,
@@ -266,7 +272,10 @@ def _answer(read: wire.Read, source: ByteSource, stdin: IO[bytes]) -> None:
 def worker_environment() -> dict[str, str]:
     """No tokens, no proxies, nothing that changes what Python imports but the path it has now."""
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    kept["PYTHONPATH"] = os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
+    ours = Path(__file__).resolve().parents[2]
+    # Ours last: in site-packages it must not come before the standard library.
+    paths = [*(Path(entry).resolve() for entry in sys.path if entry), ours]
+    kept["PYTHONPATH"] = os.pathsep.join(str(path) for path in dict.fromkeys(paths))
     return {**kept, "PYTHONSAFEPATH": "1"}
 
 

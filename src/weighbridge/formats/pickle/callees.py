@@ -44,6 +44,7 @@ class Callees:
     def __init__(self, stream: Stream, extensions: dict[int, tuple[str, str]]) -> None:
         self._stream = stream
         self._extensions = extensions
+        self._imports: dict[int, Callee] = {}
 
     def of(self, call: Call) -> Callee:
         inst = self._stream.inst_import(call)
@@ -53,9 +54,11 @@ class Callees:
         """The callable that a value is."""
         if value < 0 or depth == 0:
             return _UNKNOWN
+        if value in self._imports:
+            return self._imports[value]
         found = self._stream.import_at(value)
         if found is not None:
-            return self._imported(found)
+            return self._imports.setdefault(value, self._imported(found))
         call = self._stream.call_at(value)
         if call is not None:
             return self._result(call, depth - 1)
