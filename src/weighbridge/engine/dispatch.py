@@ -105,21 +105,12 @@ WITHOUT_ANALYZER: dict[Format, tuple[Outcome, str]] = {
     Format.UNKNOWN: (Outcome.OPAQUE, "no loader that we know accepts these bytes"),
 }
 
-PROMISES: dict[str, frozenset[Format]] = {
-    ".pkl": frozenset({Format.PICKLE}),
-    ".pickle": frozenset({Format.PICKLE}),
-    ".joblib": frozenset({Format.PICKLE}),
-    ".pt": frozenset({Format.ZIP, Format.PICKLE, Format.TAR}),
-    ".pth": frozenset({Format.ZIP, Format.PICKLE, Format.TAR}),
-    ".ckpt": frozenset({Format.ZIP, Format.PICKLE, Format.TAR}),
-    ".npy": frozenset({Format.NPY}),
-    ".npz": frozenset({Format.ZIP}),
-    ".zip": frozenset({Format.ZIP}),
-    ".safetensors": frozenset({Format.SAFETENSORS}),
-    ".gguf": frozenset({Format.GGUF}),
-    ".h5": frozenset({Format.HDF5}),
-    ".keras": frozenset({Format.ZIP}),
-    ".7z": frozenset({Format.SEVENZIP}),
-}
-"""What a file's name promises a loader. Bytes that are neither that nor anything we know are a
-model that can't be read: FAILED, where the same bytes under another name would be opaque."""
+INERT = frozenset({Format.UNKNOWN, Format.EMPTY, Format.TEXT, Format.JSON, Format.PYTHON, Format.IMAGE})
+"""What a model file can't be, if its name is true."""
+
+PROMISES = frozenset(
+    {".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz", ".zip"}
+    | {".safetensors", ".gguf", ".h5", ".keras", ".7z"}
+)
+"""Names that promise a loader a model. Inert bytes under one of them are a model that can't be
+read: FAILED, where the same bytes under another name would be opaque."""

@@ -14,7 +14,7 @@ from weighbridge.analyzers.inspection import Analyzer, Context
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
-from weighbridge.engine.dispatch import PROMISES, WITHOUT_ANALYZER, analyzer_of
+from weighbridge.engine.dispatch import INERT, PROMISES, WITHOUT_ANALYZER, analyzer_of
 from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.identify import Format, identify
 
@@ -63,9 +63,13 @@ class _Visit:
         self._formats = identify(self._artifact.source, self._artifact.name)
 
     def _inspect(self, kind: Format) -> None:
+        broken = self._broken_promise(kind)
+        if broken is not None:
+            self._outcomes.append((Outcome.FAILED, broken))
+            return
         analyze = analyzer_of(kind)
         if analyze is None:
-            self._outcomes.append(self._kept_promise(kind))
+            self._outcomes.append(WITHOUT_ANALYZER[kind])
             return
         before = len(self._outcomes)
         self._guard(lambda: self._consume(analyze))
@@ -102,11 +106,12 @@ class _Visit:
                 (Outcome.FAILED, f"the analysis broke ({type(error).__name__}: {error})")
             )
 
-    def _kept_promise(self, kind: Format) -> tuple[Outcome, str]:
+    def _broken_promise(self, kind: Format) -> str | None:
+        """What to say of a model file, by its name, that no loader of its kind can read."""
         suffix = PurePosixPath(self._artifact.name.lower()).suffix
-        if suffix in PROMISES and kind in (Format.UNKNOWN, Format.EMPTY, Format.TEXT):
-            return Outcome.FAILED, f"named {suffix}, but no loader of that kind can read it ({kind})"
-        return WITHOUT_ANALYZER[kind]
+        if suffix in PROMISES and kind in INERT:
+            return f"named {suffix}, but no loader of that kind can read it ({kind})"
+        return None
 
     def _row(self) -> Coverage:
         outcome = next(worst for worst in _WORST if any(found is worst for found, _ in self._outcomes))
