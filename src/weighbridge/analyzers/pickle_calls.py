@@ -171,16 +171,16 @@ class _Judgement:
         return self._knowledge.judge(module, name, protocol=protocol)
 
     def _read_calls(self, stream: Stream, callees: Callees) -> None:
-        plain: dict[int, Use] = {}
+        plain: dict[tuple[int, str], Use] = {}
         interesting: list[Call] = []
         for call in stream.calls():
-            use = plain.get(call.callee)
+            use = plain.get((call.callee, call.opcode))
             if use is None:
                 use = self._plain_use(stream, callees, call)
                 if use is None:
                     interesting.append(call)
                     continue
-                plain[call.callee] = use
+                plain[call.callee, call.opcode] = use
             use.call_count += 1
         wanted = {
             value

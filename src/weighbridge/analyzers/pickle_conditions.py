@@ -21,7 +21,8 @@ _HARMLESS = (Standing.ALLOWED, Standing.RECOGNISED)
 _TEXTS = frozenset({0x56, 0x58, 0x8C, 0x8D, 0x53})
 _INSTANCES = ("NEWOBJ", "NEWOBJ_EX", "OBJ", "INST")
 _PLAIN_MAKERS = frozenset(
-    f"builtins.{name}" for name in ("range", "slice", "complex", "set", "frozenset", "list", "tuple", "dict")
+    f"builtins.{name}"
+    for name in ("range", "slice", "complex", "set", "frozenset", "list", "tuple", "dict")
 )
 """Types that make plain data from plain data."""
 _DATA_WITH_METHODS = _PLAIN_MAKERS | {"builtins.bytearray", "itertools.count"}
@@ -100,7 +101,9 @@ class Conditions:
     def _is_partial(self, call: Call) -> bool:
         """True when a partial is called; not for that of `__new__`, as protocols 2 and 3 spell NEWOBJ_EX."""
         made = self._stream.call_at(call.callee)
-        if made is None or not self._judge(self._callees.of(made)).canonical.endswith("functools.partial"):
+        if made is None or not self._judge(self._callees.of(made)).canonical.endswith(
+            "functools.partial"
+        ):
             return False
         wrapped = self._stream.call_at((self._callees.arguments(made) or (-1,))[0])
         given = self._callees.arguments(wrapped) if wrapped is not None else None
@@ -137,7 +140,9 @@ class Conditions:
             return False
         given = self._callees.arguments(call)
         judgement = self._judge(maker)
-        is_maker = judgement.condition is Condition.LITERAL_ARGUMENTS or judgement.canonical in _PLAIN_MAKERS
+        is_maker = (
+            judgement.condition is Condition.LITERAL_ARGUMENTS or judgement.canonical in _PLAIN_MAKERS
+        )
         return is_maker and given is not None and self._are_data(given, depth - 1)
 
     def _is_plain_callable(self, value: int) -> bool:
@@ -146,7 +151,9 @@ class Conditions:
         if named.kind is not CalleeKind.IMPORT:
             return False
         judgement = self._judge(named)
-        return judgement.standing is Standing.ALLOWED or judgement.condition is Condition.LITERAL_ARGUMENTS
+        return (
+            judgement.standing is Standing.ALLOWED or judgement.condition is Condition.LITERAL_ARGUMENTS
+        )
 
     def _wraps(self, call: Call, given: tuple[int, ...]) -> Checked:
         if not given or self._is_none(given[0]):
@@ -154,10 +161,18 @@ class Conditions:
         wrapped = self._modern(self._callees.value(given[0]))
         keeps = self._judge(self._callees.of(call)).canonical in _KEEPERS
         if wrapped.kind is CalleeKind.COMPUTED:
-            return _FINE if keeps and self._is_method_of_data(given[0]) else Checked("what it wraps is computed")
+            return (
+                _FINE
+                if keeps and self._is_method_of_data(given[0])
+                else Checked("what it wraps is computed")
+            )
         if wrapped.kind is CalleeKind.METHOD:
             # The call of getattr that made it has been judged for itself.
-            return _FINE if keeps else Checked(f"calls the method {wrapped.name!r} of an object of this file")
+            return (
+                _FINE
+                if keeps
+                else Checked(f"calls the method {wrapped.name!r} of an object of this file")
+            )
         judgement = self._judge(wrapped)
         if keeps and may_be_kept(judgement):
             return _FINE
@@ -194,7 +209,9 @@ class Conditions:
             return Checked(f"takes the method {name!r}: {method.why}")
         if standing in _HARMLESS or may_be_kept(method):
             return _FINE
-        if standing in (Standing.UNKNOWN, Standing.MAIN) and (built is None or built.opcode in _INSTANCES):
+        if standing in (Standing.UNKNOWN, Standing.MAIN) and (
+            built is None or built.opcode in _INSTANCES
+        ):
             return Checked(named=attribute if built is None else owner)
         return Checked(f"takes {name!r} from something that is on no list")
 
@@ -210,7 +227,11 @@ class Conditions:
     def _is_method_of_data(self, value: int) -> bool:
         call = self._stream.call_at(value)
         given = self._callees.arguments(call) if call is not None else None
-        if call is None or not given or self._judge(self._callees.of(call)).canonical != "builtins.getattr":
+        if (
+            call is None
+            or not given
+            or self._judge(self._callees.of(call)).canonical != "builtins.getattr"
+        ):
             return False
         name = text(self._stream, given[1]) if len(given) == 2 else None
         return name is not None and self._is_attribute_of_data(given[0], name)

@@ -14,7 +14,7 @@ from heapq import merge
 
 from weighbridge.formats.pickle.callees import CalleeKind, Callees
 from weighbridge.formats.pickle.opcodes import CALLS
-from weighbridge.formats.pickle.trace import Build, Call, Mutation, Stream
+from weighbridge.formats.pickle.trace import Build, Mutation, Stream
 
 _EMPTY_TUPLE = 0x29
 
@@ -25,6 +25,7 @@ _SETS_ITEMS = frozenset({"SETITEM", "SETITEMS"})
 
 def out_of_order(stream: Stream, callees: Callees) -> Iterator[tuple[int, str]]:
     """Yield offset and words for each step on an object that was finished before."""
+    bags = _Bags(stream, callees)
     finished: set[int] = set()
     with_items: set[int] = set()
     steps: tuple[Iterator[Build | Mutation], ...] = (stream.builds(), stream.mutations())
@@ -32,48 +33,53 @@ def out_of_order(stream: Stream, callees: Callees) -> Iterator[tuple[int, str]]:
         target = step.target
         if stream.opcode(target) not in CALLS:
             continue
-        words = _objection(stream, callees, step, target in finished, target in with_items)
-        if words is not None:
-            yield step.offset, words
-        if isinstance(step, Build):
-            finished.add(target)
+        if target in finished:
+            yield step.offset, _words(step, "an object whose state was set before")
+        elif isinstance(step, Build):
+            if bags.is_filled(target):
+                yield step.offset, _words(step, "an object whose attributes its constructor was given")
         elif step.opcode in _SETS_ITEMS:
             with_items.add(target)
+        elif target in with_items:
+            yield step.offset, _words(step, "an object that holds items by key")
+        elif bags.is_bag(target):
+            yield step.offset, _words(step, "an object that is no list")
+        if isinstance(step, Build):
+            finished.add(target)
 
 
-def _objection(
-    stream: Stream, callees: Callees, step: Build | Mutation, is_finished: bool, has_items: bool
-) -> str | None:
-    if isinstance(step, Build):
-        if is_finished:
-            return "sets the state of an object for the second time"
-        if _is_bag(stream, callees, step.target, filled=True):
-            return "sets the state of an object whose attributes its constructor was given"
-        return None
-    if is_finished:
-        return f"{step.opcode} on an object whose state was set before"
-    if step.opcode in _SETS_ITEMS:
-        return None
-    if has_items:
-        return f"{step.opcode} on an object that holds items by key"
-    if _is_bag(stream, callees, step.target, filled=False):
-        return f"{step.opcode} on an object that is no list"
-    return None
+def _words(step: Build | Mutation, what: str) -> str:
+    return f"sets the state of {what}" if isinstance(step, Build) else f"{step.opcode} on {what}"
 
 
-def _is_bag(stream: Stream, callees: Callees, target: int, *, filled: bool) -> bool:
-    call = stream.call_at(target)
-    if call is None:
-        return False
-    callee = callees.of(call)
-    if callee.kind is not CalleeKind.IMPORT or (callee.module, callee.name) not in _ATTRIBUTE_BAGS:
-        return False
-    is_direct = call.callee == call.offset or stream.opcode(call.callee) not in CALLS
-    return not filled or not is_direct or not _is_without_arguments(stream, callees, call)
+class _Bags:
+    """Tells instances of `_ATTRIBUTE_BAGS`; a file may hold millions of objects of few classes."""
 
+    def __init__(self, stream: Stream, callees: Callees) -> None:
+        self._stream = stream
+        self._callees = callees
+        self._makers: dict[int, bool] = {}
 
-def _is_without_arguments(stream: Stream, callees: Callees, call: Call) -> bool:
-    if call.arguments is not None and stream.opcode(call.arguments) == _EMPTY_TUPLE:
-        return True
-    stream.record_all()
-    return callees.arguments(call) == ()
+    def is_bag(self, value: int) -> bool:
+        call = self._stream.call_at(value)
+        if call is None:
+            return False
+        if call.callee not in self._makers:
+            made = self._callees.of(call)
+            is_bag = made.kind is CalleeKind.IMPORT and (made.module, made.name) in _ATTRIBUTE_BAGS
+            self._makers[call.callee] = is_bag
+        return self._makers[call.callee]
+
+    def is_filled(self, value: int) -> bool:
+        """True for a bag that was made with arguments, or by a detour that may add some."""
+        if not self.is_bag(value):
+            return False
+        call = self._stream.call_at(value)
+        if call is None or call.arguments is None:
+            return True
+        if call.callee != call.offset and self._stream.opcode(call.callee) in CALLS:
+            return True
+        if self._stream.opcode(call.arguments) == _EMPTY_TUPLE:
+            return False
+        self._stream.record_all()
+        return self._callees.arguments(call) != ()
