@@ -95,7 +95,7 @@ def is_proper(module: str | None, name: str | None) -> bool:
 
 def _does_something(stream: Stream) -> bool:
     """A loop over `load` goes on with whatever lies right behind a STOP."""
-    return stream.halt is Halt.STOP or any(True for _ in stream.imports())
+    return stream.halt is Halt.STOP or any(True for _ in stream.imports()) or _frames_disagree(stream)
 
 
 def _read_joblib(data: Buffer, start: int, max_events: int) -> Stream:
