@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,10 +15,11 @@ from weighbridge.formats.pickle import opcodes as o
 from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, registered_extensions, text
 from weighbridge.formats.pickle.decompile import cut, decompile_call, spell
 from weighbridge.formats.pickle.reader import is_plausible, is_proper
-from weighbridge.formats.pickle.trace import Build, Call, Import, Resolution, Stream
+from weighbridge.formats.pickle.trace import Build, Call, Import, Reading, Resolution, Stream
 from weighbridge.knowledge.callables import CallableKnowledge, Capability, Condition, Judgement, Standing
 
 _SHOWN_CALLS = 3
+_UNPROVEN = frozenset({"PKL022", "PKL023", "PKL024", "PKL025", "PKL035"})
 _LISTED_NAMES = 40
 _HARMLESS = (Standing.ALLOWED, Standing.RECOGNISED)
 _MAY_TRAVEL = (
@@ -27,7 +29,7 @@ _MAY_TRAVEL = (
     Condition.TORCHSCRIPT_TYPE,
 )
 """Conditions of callables that may lie about as values: they need no watching until called."""
-_TENSOR_BUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_")
+_TENSOR_BUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_", "numpy.")
 
 RULE_OF: dict[Capability, str] = {
     Capability.TAMPERS_WITH_SCANNER: "PKL011",
@@ -91,7 +93,7 @@ class Judged:
     findings: list[Finding]
     nested: list[Artifact]
     runs_code: bool
-    """True when something runs that is not on the allow-list."""
+    """True when something runs that no honest file runs; not for code that we merely do not know."""
 
 
 def judge(artifact: Artifact, streams: Sequence[Stream], context: Context) -> Judged:
@@ -100,7 +102,7 @@ def judge(artifact: Artifact, streams: Sequence[Stream], context: Context) -> Ju
     for stream in streams:
         judgement.read(stream)
     findings = list(judgement.findings())
-    runs_code = any(finding.rule not in ("PKL025", "PKL023") for finding in findings)
+    runs_code = any(finding.rule not in _UNPROVEN for finding in findings)
     return Judged(findings, judgement.nested, runs_code)
 
 
@@ -111,11 +113,14 @@ class _Judgement:
         self._uses: dict[str, Use] = {}
         self._direct: list[Finding] = []
         self._extensions: dict[int, tuple[str, str]] = {}
+        self._first_array = 0
         self.nested: list[Artifact] = []
 
     def read(self, stream: Stream) -> None:
         if stream.start > 0 and stream.flattened is None and not is_plausible(stream):
             return  # bytes behind a pickle that only look like opcodes
+        if stream.skips:
+            self._first_array = stream.skips[0][0]
         self._extensions |= registered_extensions(stream)
         self._read_imports(stream)
         callees = Callees(stream, self._extensions)
@@ -138,8 +143,21 @@ class _Judgement:
                     words = f"imports {spell(found)}: part of the name is the result of a call"
                     self._report("PKL030", stream, found.offset, spell(found), words)
                 continue
-            if not _is_junk(stream, found.module, found.name):
+            if not _is_junk(stream, found.module, found.name) and not self._is_misread(stream, found):
                 self._use(self._judge(found.module, found.name, found.protocol), found, stream)
+
+    def _is_misread(self, stream: Stream, found: Import | None) -> bool:
+        """True for a name that nothing has, half of it from before the array that joblib nests as a pickle.
+
+        `pickle.load` on a file of joblib takes the nested GETs from the outer memo. What it then
+        imports is an accident, unless somebody has arranged it: then the name is known.
+        """
+        if stream.reading is not Reading.PLAIN or found is None or found.opcode != "STACK_GLOBAL":
+            return False
+        if self._judge(found.module or "", found.name or "", found.protocol).standing is not Standing.UNKNOWN:
+            return False
+        row = 4 * bisect_left(stream.offsets, found.offset)
+        return min(stream.events[row + 1 : row + 3]) < self._first_array
 
     def _is_harmless_code(self, found: Import) -> bool:
         module, name = self._extensions.get(found.code or 0, ("", ""))
@@ -227,7 +245,8 @@ class _Judgement:
     def _judge_import_call(
         self, stream: Stream, conditions: Conditions, call: Call, callee: Callee
     ) -> None:
-        if _is_junk(stream, callee.module, callee.name):
+        found = stream.import_at(call.callee)
+        if _is_junk(stream, callee.module, callee.name) or self._is_misread(stream, found):
             return
         use = self._called(stream, call, callee)
         condition = use.judgement.condition
@@ -277,11 +296,15 @@ class _Judgement:
         if items and items[:1] == (callees.arguments(call) or ())[:1]:
             return  # the same function again, as every honest file has it: judged at the call
         function = callees.value(items[0]) if items else None
-        if function is not None and function.kind is CalleeKind.IMPORT:
-            if may_be_kept(self._judge(function.module, function.name, function.protocol)):
-                return
+        if function is not None and self._may_be_kept(function):
+            return
         words = "sets the function of a partial to something that is on no list"
         self._report("PKL032", stream, build.offset, "functools.partial", words)
+
+    def _may_be_kept(self, callee: Callee) -> bool:
+        if callee.kind is not CalleeKind.IMPORT:
+            return False
+        return may_be_kept(self._judge(callee.module, callee.name, callee.protocol))
 
     def _read_travellers(self, stream: Stream) -> None:
         """A callable that is harmless only as we see it called must not travel on as a value."""

@@ -118,7 +118,10 @@ class Callees:
 
 def registered_extensions(stream: Stream) -> dict[int, tuple[str, str]]:
     """The codes that a stream registers itself by `copyreg.add_extension(module, name, code)`."""
-    calls = [call for call in stream.calls() if _adds_extension(stream, call)]
+    adders = {found.offset for found in stream.imports() if (found.module, found.name) in _ADD_EXTENSION}
+    if not adders:
+        return {}
+    calls = [call for call in stream.calls() if call.callee in adders]
     stream.record(call.arguments for call in calls if call.arguments is not None)
     found: dict[int, tuple[str, str]] = {}
     for call in calls:
@@ -132,11 +135,6 @@ def registered_extensions(stream: Stream) -> dict[int, tuple[str, str]]:
             if module is not None and name is not None and code is not None:
                 found[code] = (module, name)
     return found
-
-
-def _adds_extension(stream: Stream, call: Call) -> bool:
-    found = stream.import_at(call.callee)
-    return found is not None and (found.module, found.name) in _ADD_EXTENSION
 
 
 def text(stream: Stream, value: int) -> str | None:
