@@ -9,7 +9,9 @@ import shutil
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 ROOT = Path(__file__).parent
 COMPILED = ("store", "machine")
@@ -29,6 +31,22 @@ class BuildWithSignatures(build_py):
             shutil.copytree(ROOT / "signatures", target)
 
 
+class CompileAllOrNone(build_ext):
+    """Goes on without the extensions when one of them can't be compiled.
+
+    Never with some of them: the interpreted machine can't reach into a compiled store.
+    """
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except (CCompilerError, ExecError, PlatformError) as error:
+            self.warn(f"the pickle machine is not compiled and stays plain Python: {error}")
+            for extension in self.extensions:
+                Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+            self.extensions = []
+
+
 def extensions() -> list[Extension]:
     if os.environ.get("WEIGHBRIDGE_PURE") == "1":
         return []
@@ -37,11 +55,7 @@ def extensions() -> list[Extension]:
     except ImportError:
         return []
     modules = [
-        Extension(
-            f"weighbridge.formats.pickle.{name}",
-            [f"src/weighbridge/formats/pickle/{name}.py"],
-            optional=True,
-        )
+        Extension(f"weighbridge.formats.pickle.{name}", [f"src/weighbridge/formats/pickle/{name}.py"])
         for name in COMPILED
     ]
     directives = {
@@ -51,7 +65,11 @@ def extensions() -> list[Extension]:
         "initializedcheck": False,
         "annotation_typing": False,
     }
-    return cythonize(modules, compiler_directives=directives, include_path=["src"])
+    return cythonize(
+        modules, compiler_directives=directives, include_path=["src"], build_dir="build/cython"
+    )
 
 
-setup(cmdclass={"build_py": BuildWithSignatures}, ext_modules=extensions())
+setup(
+    cmdclass={"build_ext": CompileAllOrNone, "build_py": BuildWithSignatures}, ext_modules=extensions()
+)

@@ -1,0 +1,166 @@
+"""What users install: the signatures come along, the program runs far from the checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import weighbridge
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("src", "signatures", "samples", "tests", "pyproject.toml", "setup.py", "MANIFEST.in")
+TEXTS = ("README.md", "LICENSE", "CHANGELOG.md")
+LEFT_BEHIND = shutil.ignore_patterns("*.so", "*.c", "*.egg-info", "__pycache__", "out")
+
+
+def _run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        command, cwd=cwd, env=kept | environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source distribution, and the wheel built from it without a compiler."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    for name in (*SOURCES, *TEXTS):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, checkout / name, ignore=LEFT_BEHIND)
+        else:
+            shutil.copy(source, checkout / name)
+    folder = tmp_path_factory.mktemp("dist")
+    done = _run(
+        *(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)),
+        cwd=checkout,
+        CC="false",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def _signatures() -> set[str]:
+    folder = ROOT / "signatures"
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_every_signature(distributions: Path) -> None:
+    (wheel,) = distributions.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    prefix = "weighbridge/signatures/"
+    assert {name.removeprefix(prefix) for name in names if name.startswith(prefix)} == _signatures()
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> None:
+    (wheel,) = distributions.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    metadata = f"weighbridge-{weighbridge.__version__}.dist-info"
+    assert {name.partition("/")[0] for name in names} == {"weighbridge", metadata}
+    assert "weighbridge/py.typed" in names
+    assert [name for name in names if name.endswith((".c", ".so"))] == []
+
+
+@pytest.mark.slow
+def test_the_source_distribution_can_build_and_test(distributions: Path) -> None:
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {member.name.partition("/")[2] for member in archive.getmembers()}
+    assert {f"signatures/{name}" for name in _signatures()} <= names
+    needed = {
+        "LICENSE",
+        "setup.py",
+        "samples/build.py",
+        "src/weighbridge/formats/pickle/machine.pxd",
+        "tests/test_packaging.py",
+    }
+    assert needed <= names
+    assert [name for name in names if name.endswith((".so", ".pyc"))] == []
+
+
+@pytest.mark.slow
+def test_a_wheel_built_without_a_compiler_scans_from_anywhere(
+    distributions: Path, tmp_path: Path
+) -> None:
+    (wheel,) = distributions.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    build = _run(sys.executable, str(ROOT / "samples" / "build.py"), str(tmp_path / "out"), cwd=tmp_path)
+    assert build.returncode == 0, build.stderr
+
+    codes = {
+        name: _run(
+            *(sys.executable, "-m", "weighbridge", "scan", str(tmp_path / "out" / "demo" / name)),
+            cwd=tmp_path,
+            PYTHONPATH=str(site),
+        ).returncode
+        for name in ("sentiment.pt", "sentiment-clean.pt", "sentiment.safetensors")
+    }
+
+    assert codes == {"sentiment.pt": 1, "sentiment-clean.pt": 0, "sentiment.safetensors": 0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "verdict", "code"), [("sentiment.pt", "fail", 1), ("sentiment-clean.pt", "pass", 0)]
+)
+def test_the_action_says_the_verdict_and_ends_with_it(
+    tmp_path: Path, target: str, verdict: str, code: int
+) -> None:
+    _run(sys.executable, str(ROOT / "samples" / "build.py"), str(tmp_path / "out"), cwd=tmp_path)
+    # Stands for the installation: the folder in which the step makes its own environment.
+    venv = tmp_path / "weighbridge" / "bin"
+    venv.mkdir(parents=True)
+    (venv / "weighbridge").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m weighbridge "$@"\n')
+    (venv / "python").write_text("#!/bin/sh\nexit 0\n")
+    for program in venv.iterdir():
+        program.chmod(0o755)
+    (tmp_path / "pythonnone").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "pythonnone").chmod(0o755)
+
+    done = _run(
+        *("bash", str(ROOT / "tools" / "action" / "scan.sh")),
+        cwd=tmp_path,
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+        PYTHONPATH=str(ROOT / "src"),
+        RUNNER_TEMP=str(tmp_path),
+        GITHUB_ACTION_PATH=str(ROOT),
+        GITHUB_OUTPUT=str(tmp_path / "output"),
+        WB_TARGET=f"\nout/demo/{target}\nout/demo/sentiment.safetensors\n",
+        WB_FAIL_ON="high",
+        WB_ALLOW_INCOMPLETE="false",
+        WB_POLICY="",
+        WB_SARIF_FILE="report.sarif",
+        WB_PYTHON="none",
+    )
+
+    assert done.returncode == code, done.stderr
+    said = (tmp_path / "output").read_text()
+    assert said == f"verdict={verdict}\nsarif-file=report.sarif\n"
+    assert (tmp_path / "report.sarif").is_file()
+
+
+def test_every_input_of_the_action_reaches_its_script_as_an_environment_variable() -> None:
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    script = (ROOT / "tools" / "action" / "scan.sh").read_text(encoding="utf-8")
+    variables = [line.split(":")[0].strip() for line in text.splitlines() if "${{ inputs." in line]
+    assert len(variables) == 7
+    assert [name for name in variables if name not in script] == []
+
+
+def test_what_scanning_needs_holds_no_machine_learning_library() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {requirement.split(">")[0].split("=")[0].strip() for requirement in project["dependencies"]}
+    assert "click" in names
+    assert names & {"torch", "tensorflow", "scikit-learn", "keras", "transformers", "xgboost"} == set()
