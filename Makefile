@@ -9,7 +9,7 @@ all: lint types layers actions samples test
 
 install:            ## everything that the tests need, into the current environment
 	$(PYTHON) -m pip install -U pip
-	$(PYTHON) -m pip install -e '.[archives]' --group dev --group real
+	$(PYTHON) -m pip install -e '.[archives,dev,real]'
 
 lint:
 	ruff check .

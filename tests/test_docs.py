@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in FILES}
 RULES = load_rules(signatures_dir() / "rules")
-INSTALL_AND_TEST = "pip install -e '.[archives]' --group dev --group real && pytest"
+INSTALL_AND_TEST = "pip install -e '.[archives,dev,real]' && pytest"
 
 
 def _options(name: str) -> list[str]:
