@@ -147,14 +147,17 @@ class _Judgement:
                 self._use(self._judge(found.module, found.name, found.protocol), found, stream)
 
     def _is_misread(self, stream: Stream, found: Import | None) -> bool:
-        """True for a name that nothing has, half of it from before the array that joblib nests as a pickle.
+        """True for a name that nothing has, half of it from before the array that joblib pickled.
 
         `pickle.load` on a file of joblib takes the nested GETs from the outer memo. What it then
         imports is an accident, unless somebody has arranged it: then the name is known.
         """
         if stream.reading is not Reading.PLAIN or found is None or found.opcode != "STACK_GLOBAL":
             return False
-        if self._judge(found.module or "", found.name or "", found.protocol).standing is not Standing.UNKNOWN:
+        if (
+            self._judge(found.module or "", found.name or "", found.protocol).standing
+            is not Standing.UNKNOWN
+        ):
             return False
         row = 4 * bisect_left(stream.offsets, found.offset)
         return min(stream.events[row + 1 : row + 3]) < self._first_array

@@ -99,7 +99,7 @@ class Conditions:
                 assert_never(condition)
 
     def _is_partial(self, call: Call) -> bool:
-        """True when a partial is called; not for that of `__new__`, as protocols 2 and 3 spell NEWOBJ_EX."""
+        """True when a partial is called; not that of `__new__`, which protocols 2 and 3 write."""
         made = self._stream.call_at(call.callee)
         if made is None or not self._judge(self._callees.of(made)).canonical.endswith(
             "functools.partial"
@@ -277,7 +277,7 @@ class Conditions:
         return self._stream.opcode(value) == 0x4E
 
     def _modern(self, callee: Callee) -> Callee:
-        """The attribute of a class by its name in Python 3; older protocols spell the class as Python 2 did."""
+        """The attribute by its class's name in Python 3; old protocols write that of Python 2."""
         owner, dot, rest = callee.name.partition(".")
         if not dot:
             return callee

@@ -25,9 +25,11 @@ _FOUND = 20
 _ATTEMPTS = 20_000
 _RAW = re.compile(rb"\x80[\x02-\x05][\x95c}\]()K-NXq\x8c]")
 _BASE64 = re.compile(rb"gA[I-X][A-Za-z0-9+/_-]{13,}={0,2}")
-_TEXT = re.compile(
-    rb"[ci](?:os|posix|nt|subprocess|sys|builtins|__builtin__|socket|runpy|importlib|pty)\n\w+\n"
-)
+_MODULES = rb"os|posix|nt|subprocess|sys|builtins|__builtin__|socket|runpy|importlib|pty"
+_TEXT = re.compile(rb"[ci](?:%s)\n\w+\Z" % _MODULES)
+_BEHIND_NAME = (re.compile(rb"\n\("), re.compile(rb"\np"))
+"""What protocols 0 and 1 write behind a name: a mark, or a PUT. Two letters are found fast."""
+_LONGEST_NAME = 100
 
 
 def embedded_pickles(artifact: Artifact, contents: Contents, judged: Judged) -> Iterator[Artifact]:
@@ -59,11 +61,23 @@ def _candidates(stream: Stream) -> Iterator[tuple[int, bytes]]:
         payload = _decoded(match.group())
         if payload is not None:
             yield stream.start + match.start(), payload
-    for match in _TEXT.finditer(data, 1):
-        if stream.start + match.start() not in own_imports:
-            payload = _whole(data, match.start())
+    for start in _named(data):
+        if stream.start + start not in own_imports:
+            payload = _whole(data, start)
             if payload is not None:
-                yield stream.start + match.start(), payload
+                yield stream.start + start, payload
+
+
+def _named(data: bytes) -> Iterator[int]:
+    """Where a pickle of protocol 0 or 1 may begin with a name that is worth a look."""
+    for pattern in _BEHIND_NAME:
+        for attempt, match in enumerate(pattern.finditer(data, 1)):
+            if attempt > _ATTEMPTS:
+                break
+            low = max(1, match.start() - _LONGEST_NAME)
+            found = _TEXT.search(data, low, match.start())
+            if found is not None:
+                yield found.start()
 
 
 def _whole(data: Buffer, start: int) -> bytes | None:
