@@ -1,0 +1,20 @@
+"""Boosters, their wrappers and objects of transformers pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.real.conftest import Scan
+from tests.real.scanning import complaints
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("group", "least"), [("boosting.write_boosters", 90), ("boosting.write_transformers", 90)]
+)
+def test_objects_pass(scan: Scan, group: str, least: int) -> None:
+    scanned = scan(group)
+
+    assert len(scanned) >= least
+    assert complaints(scanned) == []
