@@ -77,7 +77,12 @@ def _hidden_streams(artifact: Artifact, contents: Contents) -> Iterator[Finding]
 def _persistent_ids(artifact: Artifact, stream: Stream) -> Iterator[Finding]:
     ids = list(stream.persistent_ids())
     stream.record(found.value for found in ids if found.value is not None)
-    odd = [found for found in ids if not _is_known(stream, found)]
+    is_tar_layout = artifact.depth > 0 and artifact.name == "pickle"
+    odd = [
+        found
+        for found in ids
+        if not _is_known(stream, found) and not (is_tar_layout and _is_number(stream, found))
+    ]
     if odd:
         at = stream.place(odd[0].offset)
         yield Finding(
@@ -102,3 +107,12 @@ def _is_known(stream: Stream, found: PersistentId) -> bool:
         )
     except NotLiteral:
         return False
+
+
+def _is_number(stream: Stream, found: PersistentId) -> bool:
+    """The key of a tensor, as the tar layout of torch before 0.1.10 spells it."""
+    try:
+        key = found.text if found.value is None else stream.literal_at(found.value)
+    except NotLiteral:
+        return False
+    return isinstance(key, str) and key.isascii() and key.isdigit()

@@ -78,7 +78,7 @@ def _gaps(artifact: Artifact, contents: Contents) -> Iterator[Event]:
         data = artifact.source.read_at(gap.start, min(gap.stop - gap.start, 4096))
         if not bytes(data).strip(_PADDING):
             continue
-        if gap.start not in breaks:
+        if gap.start not in breaks and not _is_tar_layout(artifact):
             yield _behind(artifact, gap)
         if _begins_archive(artifact, gap.start):
             yield from _archive(artifact, gap.start)
@@ -87,6 +87,11 @@ def _gaps(artifact: Artifact, contents: Contents) -> Iterator[Event]:
         yield artifact.nested(
             f"bytes {gap.start}-{gap.stop}", SliceSource(artifact.source, gap.start, length)
         )
+
+
+def _is_tar_layout(artifact: Artifact) -> bool:
+    """In the tar layout of torch before 0.1.10 numbers stand between the pickles of two members."""
+    return artifact.depth > 0 and artifact.name in ("storages", "tensors")
 
 
 def _begins_archive(artifact: Artifact, start: int) -> bool:

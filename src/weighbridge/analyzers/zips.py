@@ -20,10 +20,13 @@ from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.archive.inflate import Salvage
 from weighbridge.formats.archive.member_paths import LinkTable
 from weighbridge.formats.archive.readahead import ReadAhead
+from weighbridge.formats.archive.tar import read_tar
+from weighbridge.formats.archive.tar_events import TarMember
+from weighbridge.formats.archive.tar_headers import BLOCK_BYTES, decode_header
 from weighbridge.formats.archive.zip import ZipDirectory, parse_zip
 from weighbridge.formats.archive.zip_anomalies import ZipAnomalyKind
 from weighbridge.formats.archive.zip_compare import resolve_member
-from weighbridge.formats.archive.zip_directory import TAIL_BYTES
+from weighbridge.formats.archive.zip_directory import TAIL_BYTES, find_claims
 from weighbridge.formats.archive.zip_members import (
     METHOD_NAMES,
     SUPPORTED_METHODS,
@@ -31,13 +34,15 @@ from weighbridge.formats.archive.zip_members import (
     looks_loadable,
     open_member,
 )
-from weighbridge.formats.archive.zip_records import METHOD_STORED, View, ZipMember
+from weighbridge.formats.archive.zip_records import FLAG_DESCRIPTOR, METHOD_STORED, View, ZipMember
 from weighbridge.formats.archive.zip_remote import SMALL_BYTES, Extent, extents, prefetch_pickle, windows
+from weighbridge.formats.archive.zip_series import archive_series
 from weighbridge.formats.identify import Format
 from weighbridge.formats.torch_storages import storage_keys
 
 _PLAIN_BUT_FLAGGED = "ZIP002"
 _WRONG_CRC, _WRONG_CRC_OF_CODE, _NO_CRCS = "ZIP005", "ZIP006", "ZIP019"
+_SERIES = "ZIP020"
 _BOMB, _ENCRYPTED = "ARC007", "ARC008"
 
 _HARMLESS = frozenset(
@@ -64,6 +69,12 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     if source.is_remote:
         source = ReadAhead(source)
         source.prefetch(max(0, source.size - TAIL_BYTES), TAIL_BYTES)
+    if _is_in_tar_member(source, context):
+        return  # inspected where it is
+    series = archive_series(source, context.budget)
+    if series:
+        yield from _series(artifact, series)
+        return
     directory = parse_zip(source, context.budget, compare_local_headers=not source.is_remote)
     for anomaly in directory.anomalies:
         yield from report_zip_anomaly(artifact, anomaly)
@@ -73,6 +84,31 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         yield _row(artifact.path, Format.ZIP, Outcome.LIMITED, detail)
     if directory.unfinished is not None:
         raise directory.unfinished
+
+
+def _is_in_tar_member(source: ByteSource, context: Context) -> bool:
+    """True when what ends the file as a zip is one stored member of a tar, whole, for every reader."""
+    if decode_header(bytes(source.read_at(0, BLOCK_BYTES))) is None:
+        return False
+    claims = find_claims(source)
+    begin = min((claim.base for claim in claims), default=0)
+    end = max((claim.archive_end for claim in claims), default=0)
+    try:
+        return any(
+            member.data_offset <= begin and end <= member.data_offset + member.stored_bytes
+            for member in read_tar(source, context.budget)
+            if isinstance(member, TarMember)
+        )
+    except Malformed:
+        return False
+
+
+def _series(artifact: Artifact, series: tuple[tuple[int, int], ...]) -> Iterator[Event]:
+    """Each archive is inspected on its own, as a reader that is told where it begins takes it."""
+    evidence = f"{len(series):,} zip archives follow each other; each is inspected on its own"
+    yield Finding(rule=_SERIES, path=artifact.path, subject="series", evidence=evidence, offset=0)
+    for start, stop in series:
+        yield artifact.nested(f"archive at {start}", SliceSource(artifact.source, start, stop - start))
 
 
 def proven_storages(artifact: Artifact, directory: ZipDirectory, context: Context) -> frozenset[str]:
@@ -223,6 +259,8 @@ class _Archive:
         limit = SMALL_BYTES if source.is_remote else _CHECKED_MEMBER_BYTES
         if source.size > limit or self.checked_bytes > _CHECKED_ARCHIVE_BYTES or self.has_no_crcs:
             return
+        if member.view is View.LOCAL and member.flags & FLAG_DESCRIPTOR:
+            return  # stated behind the data, if at all
         self.checked_bytes += source.size
         data = source.read_at(0, source.size)
         crc = zlib.crc32(data)

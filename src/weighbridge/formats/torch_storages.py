@@ -57,6 +57,8 @@ def storage_at(stream: Stream, found: PersistentId) -> Storage | None:
     key, location, elements = (_literal(stream, item) for item in items[2:5])
     if kind is None or kind.module not in _STORAGE_MODULES or kind.name not in _ELEMENT_BYTES:
         return None
+    if type(key) is int:
+        key = str(key)  # torch.package counts its storages
     if (
         not isinstance(key, str)
         or not isinstance(location, str)

@@ -32,7 +32,7 @@ from samples.recipes.pickle_containers import CONTAINERS
 from samples.recipes.pickle_streams import STRUCTURES
 
 from weighbridge.formats.pickle.frames import flatten
-from weighbridge.formats.pickle.joblib_arrays import raw_array
+from weighbridge.formats.pickle.joblib_arrays import BuildIndex, raw_array
 from weighbridge.formats.pickle.reader import Gap, read_one, read_pickles
 from weighbridge.formats.pickle.trace import Halt, Reading, Stream
 from weighbridge.formats.torch_storages import Storage, legacy_storages, storage_at, storages
@@ -169,7 +169,7 @@ def test_a_wrapper_of_another_module_is_no_array() -> None:
     state = dict_of(("dtype", _dtype("f8")), ("shape", tuple_of(integer(1))))
     found = run(stream(build(new(name("elsewhere", "NumpyArrayWrapper")), state)))
     found.record_all()
-    assert raw_array(found, found.stop - 1) is None
+    assert raw_array(found, found.stop - 1, BuildIndex()) is None
 
 
 def test_pickle_load_on_a_joblib_file_reads_the_array_as_opcodes() -> None:
@@ -204,7 +204,7 @@ def test_a_storage_knows_its_key_and_its_size(kind: str, size: int) -> None:
     [
         _storage_id(text("k"), FLOATS, integer(-1)),
         _storage_id(text("k"), FLOATS, text("3")),
-        _storage_id(integer(1), FLOATS, integer(3)),
+        _storage_id(b"N", FLOATS, integer(3)),
         _storage_id(text("k"), global_line("posix", "FloatStorage"), integer(3)),
         _storage_id(text("k"), global_line("torch", "MyStorage"), integer(3)),
         _storage_id(text("k"), call(FLOATS), integer(3)),

@@ -127,16 +127,24 @@ def _claims_of(source: ByteSource, position: int) -> Iterator[DirectoryClaim]:
     if end is None:
         return
     archive_end = min(source.size, position + END.size + end.comment_length)
-    has_end64 = False
+    has_end64 = is_said_twice = False
     for end64_offset in _end64_positions(source, position):
         end64 = decode_end64(source.read_at(end64_offset, END64.size))
         if end64 is not None:
             has_end64 = True
+            is_said_twice |= _directory(end64) == _directory(end)
             for record in (end64, resolve_masks(end, end64)):
                 yield from _places(source, record, end64_offset, archive_end, is_zip64=True)
     # With masks for values, only the Zip64 record can be meant.
-    if not (has_end64 and _MASK in (end.directory_offset, end.directory_size)):
+    is_masked = has_end64 and _MASK in (end.directory_offset, end.directory_size)
+    # torch writes both records, with the same values. To go back from the second, over the first,
+    # lands inside the directory, and on a header of it when the first one is 76 bytes long.
+    if not is_masked and not is_said_twice:
         yield from _places(source, end, position, archive_end, is_zip64=False)
+
+
+def _directory(record: EndRecord) -> tuple[int, int, int]:
+    return record.entries, record.directory_size, record.directory_offset
 
 
 def _end64_positions(source: ByteSource, position: int) -> Iterator[int]:

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 
 from weighbridge.formats.pickle import opcodes as o
 from weighbridge.formats.pickle.literals import Literal, NotLiteral
-from weighbridge.formats.pickle.trace import Stream
+from weighbridge.formats.pickle.trace import Build, Stream
 
 _TYPE = re.compile(r"[<>|=]?([?bBhHiIlLqQefdgFDGSUVOmMaScu])(\d*)\Z")
+_TEXT_TYPES = frozenset({"StringDType", "_convert_to_stringdtype_kwargs"})
+"""Makers of the dtype of text of any length, whose arrays are pickled too."""
 _LETTER_BYTES = {"?": 1, "b": 1, "B": 1, "e": 2, "h": 2, "H": 2, "f": 4, "d": 8, "q": 8, "Q": 8}
 
 
@@ -33,15 +35,39 @@ class RawArray:
     is_pickle: bool
 
 
-def raw_array(stream: Stream, behind_build: int) -> RawArray | None:
+class BuildIndex:
+    """The states that BUILD has set so far, by target.
+
+    A forest has thousands of arrays: each event is looked at once, not once for each array.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[int, list[int]] = {}
+        self._events = 0
+        self.last: Build | None = None
+
+    def update(self, stream: Stream) -> None:
+        """Take in what `stream` has more than at the last time."""
+        for build in stream.builds(since=self._events):
+            self._states.setdefault(build.target, []).append(build.state)
+            self.last = build
+        self._events = len(stream.offsets)
+
+    def states(self, target: int) -> list[int]:
+        return self._states.get(target, [])
+
+
+def raw_array(stream: Stream, behind_build: int, builds: BuildIndex) -> RawArray | None:
     """Locate the array behind a BUILD whose target is a wrapper; None when it is no such thing.
 
     Args:
         stream: everything up to that BUILD, with all containers recorded.
         behind_build: offset of the byte behind the BUILD opcode.
+        builds: kept from array to array.
     """
-    build = next((found for found in stream.builds() if found.offset == behind_build - 1), None)
-    if build is None or not _is_joblib_wrapper(stream, build.target):
+    builds.update(stream)
+    build = builds.last
+    if build is None or build.offset != behind_build - 1 or not _is_joblib_wrapper(stream, build.target):
         return None
     state = _dict(stream, build.state)
     dtype, shape = state.get("dtype"), state.get("shape")
@@ -52,7 +78,7 @@ def raw_array(stream: Stream, behind_build: int) -> RawArray | None:
         if start >= stream.end:
             return None
         start += 1 + stream.data[start]
-    if _has_objects(stream, dtype):
+    if _has_objects(stream, dtype, builds):
         return RawArray(behind_build, behind_build, is_pickle=True)
     itemsize, count = _item_bytes(stream, dtype), _product(stream, shape)
     if itemsize is None or count is None:
@@ -110,23 +136,25 @@ def _item_bytes(stream: Stream, dtype: int) -> int | None:
     return int(digits[:9]) * (4 if letter == "U" else 1)
 
 
-def _has_objects(stream: Stream, dtype: int) -> bool:
+def _has_objects(stream: Stream, dtype: int, builds: BuildIndex, depth: int = 0) -> bool:
     """True when the dtype, or a field of a structured one, is `O`."""
     if (_dtype_code(stream, dtype) or "").lstrip("<>|=").startswith("O"):
         return True
-    return any(
-        _mentions_objects(stream, build.state, 0) for build in stream.builds() if build.target == dtype
-    )
+    call = stream.call_at(dtype)
+    maker = stream.import_at(call.callee) if call is not None else None
+    if maker is not None and maker.name in _TEXT_TYPES:
+        return True
+    return any(_mentions_objects(stream, state, builds, depth) for state in builds.states(dtype))
 
 
-def _mentions_objects(stream: Stream, value: int, depth: int) -> bool:
+def _mentions_objects(stream: Stream, value: int, builds: BuildIndex, depth: int) -> bool:
     if depth > 8:
         return False
     if stream.call_at(value) is not None:
-        return _has_objects(stream, value)
+        return _has_objects(stream, value, builds, depth + 1)
     if stream.opcode(value) not in o.CONTAINERS:
         return False
-    return any(_mentions_objects(stream, item, depth + 1) for item in stream.items(value))
+    return any(_mentions_objects(stream, item, builds, depth + 1) for item in stream.items(value))
 
 
 def _product(stream: Stream, shape: int) -> int | None:

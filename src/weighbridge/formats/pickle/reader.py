@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weighbridge.formats.pickle import machine as m
+from weighbridge.formats.pickle import opcodes as o
 from weighbridge.formats.pickle.frames import Flattened, flatten
-from weighbridge.formats.pickle.joblib_arrays import raw_array
+from weighbridge.formats.pickle.joblib_arrays import BuildIndex, raw_array
 from weighbridge.formats.pickle.literals import Buffer
-from weighbridge.formats.pickle.trace import AnomalyKind, Halt, Reading, Stream, _Everything
+from weighbridge.formats.pickle.trace import (
+    AnomalyKind,
+    Halt,
+    Import,
+    Reading,
+    Resolution,
+    Stream,
+    _Everything,
+)
 
 _START = re.compile(
     rb"\x80[\x02-\x05]|[ci](?=[A-Za-z_][\w.]{0,200}\n[A-Za-z_][\w.]{0,200}\n)|\((?=[^\n]{0,200}\n)"
 )
 _WORD = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
+_MAY_BE_CALLED = o.IMPORTS | o.EXTENSIONS | o.CALLS | {o.PERSID, o.BINPERSID}
 _SEARCH_BYTES = 256 << 20
 _ATTEMPTS = 200_000
 _SPENT_BYTES = 1 << 30
@@ -101,12 +112,13 @@ def _does_something(stream: Stream) -> bool:
 def _read_joblib(data: Buffer, start: int, max_events: int) -> Stream:
     runner = m.Machine(data, start, len(data), max_events, _Everything())
     skips: list[tuple[int, int]] = []
+    builds = BuildIndex()
     halt = runner.run()
     while halt == m.HALT_RAW_ARRAY:
         behind_build = runner.pos
         # A snapshot of what the machine has seen so far, enough to evaluate the wrapper's state.
         so_far = _stream(data, start, runner, halt, Reading.ANY)
-        array = raw_array(so_far, behind_build)
+        array = raw_array(so_far, behind_build, builds)
         if array is None:
             halt = runner.run()
             continue
@@ -167,7 +179,37 @@ def _run_plain(data: Buffer, start: int, max_events: int) -> Stream:
     halt = runner.run()
     while halt == m.HALT_RAW_ARRAY:
         halt = runner.run()
-    return _stream(data, start, runner, halt, Reading.PLAIN)
+    return _up_to_failure(_stream(data, start, runner, halt, Reading.PLAIN))
+
+
+def _up_to_failure(stream: Stream) -> Stream:
+    """Cut a stream where every loader gives up: data is called, or a name is no text.
+
+    A pickle that joblib nests counts its memo from 0. Read as more opcodes of the outer one, its
+    GETs fetch other values, and no loader gets past the first use of one.
+    """
+    failures = [call.offset for call in stream.calls() if _is_data(stream, call.callee)]
+    failures += [found.offset for found in stream.imports() if _is_no_name(stream, found)]
+    if not failures:
+        return stream
+    at = min(failures)
+    events = stream.events[: 4 * bisect_left(stream.offsets, at)]
+    notes = tuple(note for note in stream.notes if note[1] < at)
+    return replace(stream, events=events, notes=notes, stop=at, halt=Halt.BAD_OPCODE, halted_at=at)
+
+
+def _is_data(stream: Stream, value: int) -> bool:
+    return value >= 0 and stream.opcode(value) not in _MAY_BE_CALLED
+
+
+def _is_no_name(stream: Stream, found: Import) -> bool:
+    """True for STACK_GLOBAL on an instance of a class: only `str` itself makes the text it needs."""
+    if found.resolution is not Resolution.COMPUTED:
+        return False
+    row = 4 * bisect_left(stream.offsets, found.offset)
+    calls = [stream.call_at(value) for value in stream.events[row + 1 : row + 3]]
+    makers = [stream.import_at(call.callee) for call in calls if call and call.opcode == "NEWOBJ"]
+    return any(maker is not None and maker.name not in ("str", "unicode", "bytes") for maker in makers)
 
 
 def _frames_disagree(stream: Stream) -> bool:

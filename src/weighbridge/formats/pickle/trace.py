@@ -223,8 +223,9 @@ class Stream:
     def calls(self) -> Iterator[Call]:
         return (self._call(row) for row in self._rows(o.CALLS))
 
-    def builds(self) -> Iterator[Build]:
-        for row in self._rows(frozenset({o.BUILD})):
+    def builds(self, *, since: int = 0) -> Iterator[Build]:
+        """Yield the BUILDs, from the event of number `since` on."""
+        for row in self._rows(frozenset({o.BUILD}), since=since):
             at, target, state = self.events[row : row + 3]
             yield Build(at, target, state)
 
@@ -328,9 +329,10 @@ class Stream:
 
     # From the flat table.
 
-    def _rows(self, codes: frozenset[int]) -> Iterator[int]:
+    def _rows(self, codes: frozenset[int], *, since: int = 0) -> Iterator[int]:
         data = self.data
-        for index, at in enumerate(self.offsets):
+        offsets = self.offsets[since:] if since else self.offsets
+        for index, at in enumerate(offsets, since):
             if data[at] in codes:
                 yield 4 * index
 
