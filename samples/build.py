@@ -4,7 +4,7 @@
 
 Each `recipes/*.py` has `samples()`, which yields (relative file name, bytes). The standard library
 is all that it takes, and the same version of this folder gives the same bytes everywhere. What a
-scan must say of each file stands in EXPECTED.toml and expected/*.toml.
+scan must say of each file stands in EXPECTED.toml.
 
 The samples are made from opcodes and headers, never by dumping an object. Where one would run
 something, it would print a marker word.

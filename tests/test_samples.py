@@ -1,7 +1,7 @@
 """The end-to-end test: every sample, through the real program, gives what is expected of it.
 
-`samples/build.py` writes them; `samples/EXPECTED.toml` and `samples/expected/*.toml` say the verdict
-of each and every rule at low or above that it must hit.
+`samples/build.py` writes them; `samples/EXPECTED.toml` says the verdict of each, and every rule at
+low or above that it must hit.
 """
 
 from __future__ import annotations
@@ -28,21 +28,10 @@ FAILING = ("critical", "high")
 COMPLETE = ("analyzed", "opaque")
 
 
-def _fragments() -> list[Path]:
-    whole = SAMPLES / "EXPECTED.toml"
-    return [*([whole] if whole.is_file() else []), *sorted((SAMPLES / "expected").glob("*.toml"))]
-
-
 def _expected() -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
     """What is expected of each file, and the rules that no single file can hit."""
-    files: dict[str, dict[str, Any]] = {}
-    elsewhere: dict[str, dict[str, str]] = {}
-    for fragment in _fragments():
-        loaded = tomllib.loads(fragment.read_text(encoding="utf-8"))
-        elsewhere |= loaded.pop(NOT_A_FILE, {})
-        assert not files.keys() & loaded.keys(), f"{fragment.name} repeats an entry"
-        files |= loaded
-    return files, elsewhere
+    files = tomllib.loads((SAMPLES / "EXPECTED.toml").read_text(encoding="utf-8"))
+    return files, files.pop(NOT_A_FILE)
 
 
 EXPECTED, ELSEWHERE = _expected()

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, cast
 
+from weighbridge.errors import WeighbridgeError
+
 _IN_MEMORY_BYTES = 32 << 20
 
 
@@ -64,7 +66,7 @@ class SpooledStream:
         except StopIteration:
             self._exhausted = True
             return
-        except Exception as error:
+        except WeighbridgeError as error:
             self._error = error
             raise
         if self._declared is not None:
