@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,11 @@ def test_a_confined_process_reads_but_does_not_write_connect_or_grow(tmp_path: P
     readable.write_text("x")
     try:
         lines = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(target)], capture_output=True, text=True, check=True
+            [sys.executable, "-c", SCRIPT, str(target)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
         ).stdout.split()
     finally:
         readable.unlink()
