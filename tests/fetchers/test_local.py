@@ -363,8 +363,8 @@ def test_each_kind_of_target_has_its_fetcher() -> None:
 
 @contextmanager
 def folder_for_nobody() -> Iterator[Path]:
-    """A folder that an unprivileged user can reach; pytest's own is closed to others."""
-    with tempfile.TemporaryDirectory() as name:
+    """A folder that an unprivileged user can reach; pytest's own, and a TMPDIR, may be closed."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
         os.chmod(name, 0o755)
         yield Path(os.path.realpath(name))
 

@@ -73,17 +73,18 @@ class Use:
     judgement: Judgement
     first: Import
     stream: Stream
-    calls: list[Call] = field(default_factory=list)
+    calls: list[tuple[Stream, Call]] = field(default_factory=list)
+    """The first few, each with the reading that it is part of: offsets mean nothing elsewhere."""
     call_count: int = 0
     objections: dict[int, str] = field(default_factory=dict)
     """Offset of a call -> why its arguments are not harmless."""
     harmless_calls: int = 0
     """Calls of a dangerous callable that were looked into and told by another rule."""
 
-    def show(self, call: Call) -> None:
+    def show(self, stream: Stream, call: Call) -> None:
         """Keep a call as evidence."""
         if len(self.calls) < _SHOWN_CALLS:
-            self.calls.append(call)
+            self.calls.append((stream, call))
 
 
 @dataclass(slots=True)
@@ -260,13 +261,13 @@ class _Judgement:
                 self.nested.append(self._artifact.nested(name, checked.payload))
             if checked.handed is not None:
                 handed = self._called(stream, call, checked.handed)
-                handed.show(call)
+                handed.show(stream, call)
             if checked.named is not None:
                 self._named(stream, call, checked.named)
             if checked.objection is None:
                 return
             use.objections[call.offset] = checked.objection
-        use.show(call)
+        use.show(stream, call)
 
     def _called(self, stream: Stream, call: Call, callee: Callee) -> Use:
         use = self._named(stream, call, callee)
@@ -377,14 +378,16 @@ class _Judgement:
 
     def _finding(self, rule: str, use: Use) -> Finding:
         name = use.judgement.canonical
-        at = use.calls[0].offset if use.calls else use.first.offset
+        stream, at = use.stream, use.first.offset
+        if use.calls:
+            stream, at = use.calls[0][0], use.calls[0][1].offset
         return Finding(
             rule=rule,
             path=self._artifact.path,
             subject=name,
             evidence="\n".join(_evidence(use)),
-            offset=use.stream.place(at) if at < use.stream.end else None,
-            route=o.OPCODES[use.stream.opcode(at)].name if at < use.stream.end else "",
+            offset=stream.place(at),
+            route=o.OPCODES[stream.opcode(at)].name,
         )
 
     def _recognised(self, names: list[str]) -> Finding:
@@ -430,8 +433,8 @@ def _capability_rule(judgement: Judgement) -> str:
 
 
 def _evidence(use: Use) -> Iterator[str]:
-    for call in use.calls:
-        yield decompile_call(use.stream, call)
+    for stream, call in use.calls:
+        yield decompile_call(stream, call)
     if not use.calls:
         yield f"imports {use.judgement.canonical}"
     elif use.call_count > len(use.calls):

@@ -24,7 +24,7 @@ def payload(data: Buffer, offset: int, end: int) -> tuple[int, int]:
     Raises:
         NotLiteral: no such opcode, or the argument is cut off by `end`.
     """
-    opcode = OPCODES.get(data[offset])
+    opcode = OPCODES.get(data[offset]) if offset < end else None
     if opcode is None:
         raise NotLiteral
     start = offset + 1
