@@ -49,7 +49,7 @@ def _load_samples() -> dict[str, bytes]:
 
 
 SAMPLES = _load_samples()
-EXPECTED = tomllib.loads((ROOT / "samples" / "expected" / "weights.toml").read_text())
+EXPECTED = tomllib.loads((ROOT / "samples" / "EXPECTED.toml").read_text())
 
 
 def events_of(inspect: Inspect, data: bytes, *, name: str = "model") -> list[Event]:
@@ -91,7 +91,7 @@ def with_metadata(key: str, value: str) -> bytes:
 
 
 def test_every_sample_has_an_expectation() -> None:
-    assert sorted(SAMPLES) == sorted(EXPECTED)
+    assert set(SAMPLES) <= set(EXPECTED)
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))

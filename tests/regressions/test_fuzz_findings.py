@@ -31,6 +31,13 @@ def test_a_later_pickle_that_only_a_file_reader_gets_through() -> None:
     assert ("Ünï", "a.b") in set(traced_imports(first + second))
 
 
+def test_a_name_that_is_cut_off_behind_a_frame_that_stop_lies_in() -> None:
+    """The next pickle begins behind the frame; pure Python takes the end of the file for a line."""
+    data = bytes.fromhex("8004950b000000000000008f9485942e65800555950d") + b"collections."
+
+    assert ("ollections", "") in set(traced_imports(data))
+
+
 def inspect(data: bytes) -> list[Finding | Coverage]:
     events: list[Finding | Coverage] = []
     context = Context(Budget(Limits()), KNOWLEDGE)

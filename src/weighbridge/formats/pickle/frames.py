@@ -150,6 +150,7 @@ class _Reader:
             self.pos = self.buffered
             stop = line_end(self.data, self.pos, self.end)
             if stop >= self.end:
+                self.emit(self.pos, self.end)  # pure Python takes the rest for the line
                 return False
             self.buffered = stop + 1
         self.emit(self.pos, stop + 1)
