@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "bench" / "work"
 VENVS = WORK / "venvs"
+TREE = WORK / "tree"
+"""A copy of this working tree, made when a run starts: an edit in mid-run must not mix versions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +71,7 @@ WEIGHBRIDGE = Tool(
     "(this tree)",
     _our_dependencies(),
     ("python", "-m", "weighbridge", "scan", "PATH"),
-    {"PYTHONPATH": str(ROOT / "src")},
+    {"PYTHONPATH": str(TREE / "src")},
 )
 PICKLESCAN = Tool("picklescan", "1.0.5", ("picklescan==1.0.5",), ("picklescan", "-p", "PATH"))
 MODELSCAN = Tool("modelscan", "0.8.8", ("modelscan==0.8.8",), ("modelscan", "-p", "PATH"))

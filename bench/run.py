@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,7 +20,18 @@ from pathlib import Path
 
 import commands
 from hostile_runs import hostile
-from peers import FICKLING, MODELAUDIT, MODELSCAN, PICKLESCAN, ROOT, WEIGHBRIDGE, WORK, WRITERS, Tool
+from peers import (
+    FICKLING,
+    MODELAUDIT,
+    MODELSCAN,
+    PICKLESCAN,
+    ROOT,
+    TREE,
+    WEIGHBRIDGE,
+    WORK,
+    WRITERS,
+    Tool,
+)
 from remote import remote
 from report import Section, render
 from throughput import throughput
@@ -68,7 +80,9 @@ def _sections(tools: Sequence[Tool]) -> dict[str, Callable[[], Section]]:
 
 
 def _prepare(tools: Sequence[Tool]) -> None:
-    WORK.mkdir(parents=True, exist_ok=True)
+    for name in ("src", "signatures"):
+        shutil.rmtree(TREE / name, ignore_errors=True)
+        shutil.copytree(ROOT / name, TREE / name)
     for tool in (WEIGHBRIDGE, WRITERS, *tools):
         tool.install()
     scripts = Path(__file__).parent
