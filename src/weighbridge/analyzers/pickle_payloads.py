@@ -26,10 +26,13 @@ _ATTEMPTS = 20_000
 _RAW = re.compile(rb"\x80[\x02-\x05][\x95c}\]()K-NXq\x8c]")
 _BASE64 = re.compile(rb"gA[I-X][A-Za-z0-9+/_-]{13,}={0,2}")
 _MODULES = rb"os|posix|nt|subprocess|sys|builtins|__builtin__|socket|runpy|importlib|pty"
-_TEXT = re.compile(rb"[ci](?:%s)\n\w+\Z" % _MODULES)
-_BEHIND_NAME = (re.compile(rb"\n\("), re.compile(rb"\np"))
-"""What protocols 0 and 1 write behind a name: a mark, or a PUT. Two letters are found fast."""
-_LONGEST_NAME = 100
+# A fixed first byte is searched for seven times faster than a class: so the newline behind the
+# module's name comes first, and the name is looked back at. Any opcode may follow the second name.
+_TEXT = re.compile(
+    rb"\n(?:%s)(?=\w+\n)" % b"|".join(rb"(?<=[ci]%s\n)" % name for name in _MODULES.split(b"|"))
+)
+_BEFORE_TEXT = re.compile(rb"[ci](?:%s)\Z" % _MODULES)
+_LONGEST_MODULE = max(map(len, _MODULES.split(b"|")))
 
 
 def embedded_pickles(artifact: Artifact, contents: Contents, judged: Judged) -> Iterator[Artifact]:
@@ -70,14 +73,13 @@ def _candidates(stream: Stream) -> Iterator[tuple[int, bytes]]:
 
 def _named(data: bytes) -> Iterator[int]:
     """Where a pickle of protocol 0 or 1 may begin with a name that is worth a look."""
-    for pattern in _BEHIND_NAME:
-        for attempt, match in enumerate(pattern.finditer(data, 1)):
-            if attempt > _ATTEMPTS:
-                break
-            low = max(1, match.start() - _LONGEST_NAME)
-            found = _TEXT.search(data, low, match.start())
-            if found is not None:
-                yield found.start()
+    for attempt, match in enumerate(_TEXT.finditer(data, 1)):
+        if attempt > _ATTEMPTS:
+            break
+        low = max(1, match.start() - _LONGEST_MODULE - 1)
+        found = _BEFORE_TEXT.search(data, low, match.start())
+        if found is not None:
+            yield found.start()
 
 
 def _whole(data: Buffer, start: int) -> bytes | None:
