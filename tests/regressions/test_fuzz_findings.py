@@ -38,6 +38,16 @@ def test_a_name_that_is_cut_off_behind_a_frame_that_stop_lies_in() -> None:
     assert ("ollections", "") in set(traced_imports(data))
 
 
+def test_a_thousand_oddities_do_not_hide_a_crossed_frame() -> None:
+    """The file reader's import must be seen however many notes come before its frame."""
+    noise = b"Nq\x00" + b"0Kaq\x00" * 3000 + b"0"
+    frame = b"M\x01\x02q\x01\x94J\xff"
+    hidden = b"\x95" + len(frame).to_bytes(8, "little") + frame
+    hidden += b"\xff\xff\xff\x90\x8fc" + WORD + b"\na.b\n."
+
+    assert ("Ünï", "a.b") in set(traced_imports(b"\x80\x04" + noise + hidden))
+
+
 def inspect(data: bytes) -> list[Finding | Coverage]:
     events: list[Finding | Coverage] = []
     context = Context(Budget(Limits()), KNOWLEDGE)

@@ -30,6 +30,7 @@ _MAY_BE_CALLED = o.IMPORTS | o.EXTENSIONS | o.CALLS | {o.PERSID, o.BINPERSID}
 _SEARCH_BYTES = 256 << 20
 _ATTEMPTS = 200_000
 _SPENT_BYTES = 1 << 30
+_GAVE_UP = -2
 _CHAIN = 1000
 """Pickles that are followed behind one that the file-backed loaders see differently."""
 
@@ -70,9 +71,8 @@ def read_pickles(data: Buffer, *, max_events: int) -> Iterator[Stream | Gap]:
             position = max(stream.halted_at, position + 1)
         found = _search(data, position, max_events)
         if found < 0 or found > position:
-            yield Gap(
-                position, found if found >= 0 else len(data), len(data) - position <= _SEARCH_BYTES
-            )
+            searched = found != _GAVE_UP and (found >= 0 or len(data) - position <= _SEARCH_BYTES)
+            yield Gap(position, found if found >= 0 else len(data), searched)
         if found < 0:
             return
         position = found
@@ -245,13 +245,13 @@ def _run_flattened(flat: Flattened, reading: Reading, max_events: int) -> Stream
 
 
 def _search(data: Buffer, position: int, max_events: int) -> int:
-    """Offset of the next plausible pickle at or behind `position`, or -1."""
+    """Offset of the next plausible pickle at or behind `position`, -1, or `_GAVE_UP`."""
     stop = min(len(data), position + _SEARCH_BYTES)
     spent = 0
     # A quick filter by regular expression; the machine then decides.
     for attempts, match in enumerate(_START.finditer(data, position, stop)):
         if attempts > _ATTEMPTS or spent > _SPENT_BYTES:
-            return -1
+            return _GAVE_UP
         candidate = read_one(data, match.start(), max_events=min(max_events, 10_000))
         spent += candidate.stop - candidate.start
         if is_plausible(candidate) and (

@@ -13,6 +13,7 @@ cdef class Store:
     cdef public bint events_dropped, used_put, used_memoize
     cdef public int protocol
     cdef public list note_list
+    cdef public dict note_counts
     cdef public object wanted
     cdef public dict kids
     cdef set wrapper_classes

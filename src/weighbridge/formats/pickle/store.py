@@ -64,6 +64,7 @@ class Store:
         self.max_events = max_events
         self.events_dropped = False
         self.note_list: list[tuple[int, int]] = []
+        self.note_counts: dict[int, int] = {}
         self.wanted = wanted
         self.kids: dict[int, list[int]] = {}
         self.wrapper_classes: set[int] = set()
@@ -191,7 +192,10 @@ class Store:
         self.event_count += 1
 
     def _note(self, code: int, at: int) -> None:
-        if len(self.note_list) < _NOTES_KEPT:
+        # For each code apart: a thousand harmless oddities must not crowd out the one that matters.
+        kept = self.note_counts.get(code, 0)
+        if kept < _NOTES_KEPT:
+            self.note_counts[code] = kept + 1
             self.note_list.append((code, at))
 
     # An array that a typed memoryview exports can't be resized: growing makes a new one.
