@@ -31,6 +31,7 @@ HEAVY = {
     "torch",
     "transformers",
     "yaml",
+    "yara_x",
 }
 COMMAND_LINE = """
 import json, sys

@@ -8,11 +8,17 @@ from weighbridge.engine.pool import default_jobs
 from weighbridge.engine.scan import ScanSettings, scan_target
 from weighbridge.fetchers.interface import FetchSettings
 from weighbridge.knowledge.signatures import Signatures
+from weighbridge.opinions.interface import OpinionSettings
 from weighbridge.policy import Decision, Policy
 
 
 def scan(
-    target: str, *, jobs: int | None = None, limits: Limits | None = None, token: str | None = None
+    target: str,
+    *,
+    jobs: int | None = None,
+    limits: Limits | None = None,
+    token: str | None = None,
+    opinions: OpinionSettings | None = None,
 ) -> Report:
     """Scan one target; nothing in it is executed, imported or unpickled.
 
@@ -21,13 +27,17 @@ def scan(
         jobs: worker processes; one for each processor when None.
         limits: bounds for each artifact.
         token: for the registry; what its own login left on this machine when None.
+        opinions: other engines to ask; nobody when None.
 
     Raises:
         UsageError: no fetcher takes such a target.
         TargetError: the target can't be reached at all.
     """
     settings = ScanSettings(
-        jobs=jobs or default_jobs(), limits=limits or Limits(), fetch=FetchSettings(token=token)
+        jobs=jobs or default_jobs(),
+        limits=limits or Limits(),
+        fetch=FetchSettings(token=token),
+        opinions=opinions or OpinionSettings(),
     )
     return scan_target(target, settings)
 

@@ -20,9 +20,11 @@ from weighbridge.core.limits import MIB, Limits
 from weighbridge.core.version import VERSION
 from weighbridge.engine.pool import default_jobs
 from weighbridge.engine.scan import ScanSettings, scan_target
-from weighbridge.errors import TargetError
+from weighbridge.errors import TargetError, UsageError
 from weighbridge.fetchers.interface import FetchSettings
 from weighbridge.knowledge.signatures import Signatures
+from weighbridge.opinions.interface import EngineName, OpinionSettings
+from weighbridge.opinions.registry import parse_engines
 from weighbridge.policy import Policy, load_policy
 from weighbridge.reporters.interface import Run, TargetResult, Unreachable, scanned
 
@@ -105,6 +107,23 @@ _DEFAULTS = Limits()
     help="Length of one pickle.",
     show_default=True,
 )
+@click.option(
+    "--opinions",
+    default="none",
+    metavar="ENGINES",
+    help="Also ask other engines: all, none, or some of fickling,modelscan,clamav,yara. Default: none.",
+)
+@click.option(
+    "--clamd",
+    metavar="ADDRESS",
+    help="unix:/path or tcp:127.0.0.1:3310. Default: $WEIGHBRIDGE_CLAMD, else the usual socket.",
+)
+@click.option(
+    "--yara-rules",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="YARA rules of your own (*.yar, *.yara), besides ours.",
+)
 def command(
     targets: tuple[str, ...],
     formats: tuple[str, ...],
@@ -119,6 +138,9 @@ def command(
     max_expanded: int,
     max_entries: int,
     max_pickle: int,
+    opinions: str,
+    clamd: str | None,
+    yara_rules: Path | None,
 ) -> None:
     """Scan each TARGET and decide.
 
@@ -138,9 +160,21 @@ def command(
         entries=max_entries,
         pickle_bytes=max_pickle * MIB,
     )
-    run = _run(targets, signatures, policy, jobs or default_jobs(), limits)
+    asked = _asked(opinions, clamd, yara_rules)
+    run = _run(targets, signatures, policy, jobs or default_jobs(), limits, asked)
     write_outputs(run, planned, verbose=verbose)
     raise click.exceptions.Exit(run.exit_code)
+
+
+def _asked(opinions: str, clamd: str | None, yara_rules: Path | None) -> OpinionSettings:
+    engines = parse_engines(opinions)
+    for option, value, engine in (
+        ("--clamd", clamd, EngineName.CLAMAV),
+        ("--yara-rules", yara_rules, EngineName.YARA),
+    ):
+        if value is not None and engine not in engines:
+            raise UsageError(f"{option} is for --opinions {engine}, which is not asked for")
+    return OpinionSettings(engines=engines, clamd=clamd, yara_rules=yara_rules)
 
 
 def _policy(
@@ -160,12 +194,19 @@ def _policy(
 
 
 def _run(
-    targets: Sequence[str], signatures: Signatures, policy: Policy, jobs: int, limits: Limits
+    targets: Sequence[str],
+    signatures: Signatures,
+    policy: Policy,
+    jobs: int,
+    limits: Limits,
+    asked: OpinionSettings,
 ) -> Run:
     started, clock = datetime.now(UTC), time.monotonic()
     with progress(sys.stderr) as watcher:
         fetch = FetchSettings(on_wait=watcher.waiting)
-        settings = ScanSettings(jobs=jobs, limits=limits, progress=watcher.advance, fetch=fetch)
+        settings = ScanSettings(
+            jobs=jobs, limits=limits, progress=watcher.advance, fetch=fetch, opinions=asked
+        )
         results = tuple(_result(target, settings, signatures, policy) for target in targets)
     return Run(
         tool_version=VERSION,

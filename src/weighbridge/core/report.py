@@ -34,7 +34,7 @@ class Coverage:
 
     Attributes:
         path: see `Artifact.path`.
-        format: a word from `formats.identify.Format`, or `unknown`.
+        format: a word from `formats.identify.Format`, `unknown`, or `opinion`.
         size_bytes: size of the artifact; None when it is not known.
         bytes_read: bytes fetched from the artifact's own source.
         detail: a sentence: what was not looked at, and what to do. Empty when all is well.
@@ -46,6 +46,51 @@ class Coverage:
     size_bytes: int | None = None
     bytes_read: int = 0
     detail: str = ""
+
+    @property
+    def artifact(self) -> str:
+        return "!/".join(self.path)
+
+
+OPINION = "opinion"
+"""The `format` of a coverage row that is about a second opinion, not about our own look."""
+
+
+class OpinionState(StrEnum):
+    """What became of a second opinion that the user asked for."""
+
+    AGREED = "agreed"
+    """It objects and so do we (at medium or above), or neither does."""
+    DISAGREED = "disagreed"
+    """It objects alone, which adds a finding, or we do alone, which takes nothing back."""
+    SKIPPED = "skipped"
+    """It had nothing to say on such an artifact. That is not a clean bill."""
+    FAILED = "failed"
+    """It should have looked and did not come to an end: the verdict says so."""
+    UNAVAILABLE = "unavailable"
+    """It is not installed or does not answer: the verdict says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What another engine made of one artifact.
+
+    Attributes:
+        engine: `fickling`, `modelscan`, `clamav` or `yara`.
+        version: as the engine states it; None when it is not there to be asked.
+        path: see `Artifact.path`.
+        reason: a sentence on why the state is what it is.
+        objections: what it objects to, in its own words.
+        evidence: further lines of its own for people: fickling's decompiled source.
+    """
+
+    engine: str
+    version: str | None
+    path: tuple[str, ...]
+    state: OpinionState
+    reason: str
+    objections: tuple[str, ...] = ()
+    evidence: str = ""
 
     @property
     def artifact(self) -> str:
@@ -68,6 +113,7 @@ class Report:
         target: exactly as the user typed it.
         findings: in the order in which they were met, without repeats.
         coverage: in the order in which artifacts were finished.
+        opinions: one for each artifact and each engine that the user asked for; none by default.
     """
 
     target: str
@@ -76,6 +122,7 @@ class Report:
     coverage: tuple[Coverage, ...]
     traffic: Traffic = Traffic()
     seconds: float = 0.0
+    opinions: tuple[Opinion, ...] = ()
 
     @property
     def is_complete(self) -> bool:

@@ -14,19 +14,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from weighbridge.core.artifact import ByteSource
-from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine import wire
 from weighbridge.errors import ReadError
+from weighbridge.opinions.interface import Examination, OpinionResult, Stance
 
-Emit = Callable[[Finding | Coverage], None]
+Emit = Callable[[wire.Event], None]
 
 _GRACE_S = 2.0
 """A worker checks its own clock; the supervisor kills one that has not after this much longer."""
@@ -41,9 +41,22 @@ class Task:
 
     job: wire.Job
     open: Callable[[], ByteSource]
+    opinions: tuple[wire.Job, ...] = ()
+    """Further jobs on the same artifact, one for each engine that is asked, each with its own limits."""
 
 
-def run_tasks(tasks: Iterator[Task], *, jobs: int, emit: Emit, finished: Callable[[Task], None]) -> None:
+def _nothing_aside(task: Task) -> Iterable[wire.Event]:
+    return ()
+
+
+def run_tasks(
+    tasks: Iterator[Task],
+    *,
+    jobs: int,
+    emit: Emit,
+    finished: Callable[[Task], None],
+    aside: Callable[[Task], Iterable[wire.Event]] = _nothing_aside,
+) -> None:
     """Inspect every task with up to `jobs` workers.
 
     Args:
@@ -51,13 +64,15 @@ def run_tasks(tasks: Iterator[Task], *, jobs: int, emit: Emit, finished: Callabl
         jobs: workers; they are started as tasks come.
         emit: called with each event, never by two threads at once.
         finished: called after a task's last event.
+        aside: called once for each task when its worker is done with it, by several threads at
+            once; gives the events that only the supervisor can find.
     """
     feed = _Feed(tasks)
     clock = _Clock()
     lock = threading.Lock()
     errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
 
-    def locked(event: Finding | Coverage) -> None:
+    def locked(event: wire.Event) -> None:
         with lock:
             emit(event)
 
@@ -65,12 +80,15 @@ def run_tasks(tasks: Iterator[Task], *, jobs: int, emit: Emit, finished: Callabl
         worker: _Worker | None = None
         try:
             for task in feed:
-                worker = worker or _Worker()
-                with clock.watching(worker, task.job.limits.wall_s + _GRACE_S):
-                    survived = worker.inspect(task, locked)
-                if not survived:
-                    worker.close()
-                    worker = None
+                for job in (task.job, *task.opinions):
+                    worker = worker or _Worker()
+                    with clock.watching(worker, job.limits.wall_s + _GRACE_S):
+                        survived = worker.inspect(job, task.open, locked)
+                    if not survived:
+                        worker.close()
+                        worker = None
+                for event in aside(task):
+                    locked(event)
                 with lock:
                     finished(task)
         except BaseException as error:  # a fetcher that fails while it lists: the caller's to see
@@ -166,35 +184,30 @@ class _Worker:
             env=worker_environment(),
         )
 
-    def inspect(self, task: Task, emit: Emit) -> bool:
-        """Run one task to its end. Returns False when the worker is not to be used again."""
+    def inspect(self, job: wire.Job, open_source: Callable[[], ByteSource], emit: Emit) -> bool:
+        """Run one job to its end. Returns False when the worker is not to be used again."""
         stdin, stdout = self._pipes()
         source: ByteSource | None = None
         try:
-            wire.send(stdin, wire.encode_job(task.job))
+            wire.send(stdin, wire.encode_job(job))
             while True:
                 message = wire.decode_message(wire.receive(stdout))
                 match message:
                     case wire.Done():
                         return True
                     case wire.Read():
-                        source = source or self._open(task, stdin)
+                        source = source or _opened(open_source)
                         _answer(message, source, stdin)
                     case _:
                         emit(message)
         except (wire.Broken, OSError) as error:
             self._process.kill()
-            emit(self._epitaph(task, str(error)))
+            for event in self._epitaphs(job, str(error)):
+                emit(event)
             return False
         finally:
             if source is not None:
                 source.close()
-
-    def _open(self, task: Task, stdin: IO[bytes]) -> ByteSource:
-        try:
-            return task.open()
-        except ReadError as error:
-            return _Unreadable(str(error))
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process.stdin is None or self._process.stdout is None:
@@ -206,25 +219,30 @@ class _Worker:
         self._is_late = True
         self._process.kill()
 
-    def _epitaph(self, task: Task, said: str) -> Coverage:
+    def _epitaphs(self, job: wire.Job, said: str) -> Iterator[wire.Event]:
+        outcome, detail = self._cause(job, said)
+        if job.opinions is None:
+            yield Coverage(
+                path=(job.name,),
+                format="unknown",
+                outcome=outcome,
+                size_bytes=job.size_bytes,
+                detail=f"{detail}; what it had found until then is listed",
+            )
+            return
+        stance = Stance.LIMITED if outcome is Outcome.LIMITED else Stance.FAILED
+        for engine in job.opinions.engines:
+            result = OpinionResult(stance=stance, reason=f"{engine} was not heard to the end: {detail}")
+            yield Examination(engine, (job.name,), result)
+
+    def _cause(self, job: wire.Job, said: str) -> tuple[Outcome, str]:
         code = self._process.wait()
         if self._is_late:
-            outcome, detail = (
-                Outcome.LIMITED,
-                f"the analysis took longer than {task.job.limits.wall_s:g} s",
-            )
-        elif code < 0:
+            return Outcome.LIMITED, f"the analysis took longer than {job.limits.wall_s:g} s"
+        if code < 0:
             name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
-            outcome, detail = Outcome.FAILED, f"the analysis process was killed by {name}"
-        else:
-            outcome, detail = Outcome.FAILED, f"the analysis process broke (exit {code}, {said})"
-        return Coverage(
-            path=(task.job.name,),
-            format="unknown",
-            outcome=outcome,
-            size_bytes=task.job.size_bytes,
-            detail=f"{detail}; what it had found until then is listed",
-        )
+            return Outcome.FAILED, f"the analysis process was killed by {name}"
+        return Outcome.FAILED, f"the analysis process broke (exit {code}, {said})"
 
     def close(self) -> None:
         for pipe in self._pipes():
@@ -256,6 +274,13 @@ class _Unreadable:
         """Nothing was opened."""
 
 
+def _opened(open_source: Callable[[], ByteSource]) -> ByteSource:
+    try:
+        return open_source()
+    except ReadError as error:
+        return _Unreadable(str(error))
+
+
 def _answer(read: wire.Read, source: ByteSource, stdin: IO[bytes]) -> None:
     try:
         if not 0 <= read.length <= _READ_BYTES or read.offset < 0:
@@ -276,7 +301,8 @@ def worker_environment() -> dict[str, str]:
     # Ours last: in site-packages it must not come before the standard library.
     paths = [*(Path(entry).resolve() for entry in sys.path if entry), ours]
     kept["PYTHONPATH"] = os.pathsep.join(str(path) for path in dict.fromkeys(paths))
-    return {**kept, "PYTHONSAFEPATH": "1"}
+    # numpy, which modelscan imports, would reserve memory for a thread on every processor.
+    return {**kept, "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def default_jobs() -> int:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
 from weighbridge.core.report import Coverage, Report
+from weighbridge.engine.panel import Panel, Silence
 from weighbridge.engine.pool import Task, default_jobs, run_tasks
-from weighbridge.engine.wire import Job
+from weighbridge.engine.wire import Event, Job
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
 from weighbridge.fetchers.registry import resolve
+from weighbridge.opinions.interface import Examination, OpinionSettings
 
 Progress = Callable[[int, int, str], None]
 """Called with (artifacts finished, artifacts known so far, name of the last one)."""
@@ -30,43 +32,57 @@ class ScanSettings:
     limits: Limits = field(default_factory=Limits)
     fetch: FetchSettings = field(default_factory=FetchSettings)
     progress: Progress = _no_progress
+    opinions: OpinionSettings = field(default_factory=OpinionSettings)
 
 
 def scan_target(target: str, settings: ScanSettings) -> Report:
     """Scan one target, whatever it is, to the end.
 
     Raises:
-        UsageError: no fetcher takes such a target.
+        UsageError: no fetcher takes such a target, or an engine was asked for in a wrong way.
         TargetError: the target can't be reached at all.
     """
     started = time.monotonic()
+    panel = _panel(settings.opinions)
     fetched = resolve(target).fetch(target, settings.fetch)
     try:
         collected = _Collected(settings.progress)
         run_tasks(
-            _tasks(fetched, settings.limits, collected),
+            _tasks(fetched, settings.limits, collected, panel),
             jobs=settings.jobs,
             emit=collected.add,
             finished=lambda task: collected.finish(task.job.name),
+            aside=panel.aside,
         )
     finally:
         fetched.close()
+    weighed = panel.weigh(collected.examinations, collected.findings())
     return Report(
         target=target,
         origin=fetched.origin,
-        findings=collected.findings(),
-        coverage=tuple(collected.coverage),
+        findings=weighed.findings,
+        coverage=(*collected.coverage, *weighed.coverage),
         traffic=fetched.traffic.snapshot(),
         seconds=time.monotonic() - started,
+        opinions=weighed.opinions,
     )
 
 
-def _tasks(fetched: Fetched, limits: Limits, collected: _Collected) -> Iterator[Task]:
+def _panel(settings: OpinionSettings) -> Panel:
+    if not settings.engines:
+        return Silence()
+    from weighbridge.engine.asking import AskedPanel
+
+    return AskedPanel.of(settings)
+
+
+def _tasks(fetched: Fetched, limits: Limits, collected: _Collected, panel: Panel) -> Iterator[Task]:
     for item in fetched.items:
         match item:
             case Entry():
                 collected.known += 1
-                yield Task(_job(item, limits), item.open)
+                job = _job(item, limits)
+                yield Task(job, item.open, panel.jobs(job))
             case Problem():
                 collected.add(item.coverage)
                 if item.finding is not None:
@@ -83,16 +99,20 @@ class _Collected:
 
     def __init__(self, progress: Progress) -> None:
         self.coverage: list[Coverage] = []
+        self.examinations: list[Examination] = []
         self.known = 0
         self._done = 0
         self._progress = progress
         self._findings: dict[tuple[str, int | None], Finding] = {}
 
-    def add(self, event: Finding | Coverage) -> None:
-        if isinstance(event, Coverage):
-            self.coverage.append(event)
-        else:
-            self._findings.setdefault((event.fingerprint, event.offset), event)
+    def add(self, event: Event) -> None:
+        match event:
+            case Coverage():
+                self.coverage.append(event)
+            case Examination():
+                self.examinations.append(event)
+            case Finding():
+                self._findings.setdefault((event.fingerprint, event.offset), event)
 
     def finish(self, name: str) -> None:
         self._done += 1

@@ -13,35 +13,61 @@ from pathlib import PurePosixPath
 from weighbridge.analyzers.inspection import Analyzer, Context
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
+from weighbridge.core.limits import Limits
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.dispatch import INERT, PROMISES, WITHOUT_ANALYZER, analyzer_of
 from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.identify import Format, identify
 
 Emit = Callable[[Finding | Coverage], None]
+Look = Callable[[Artifact, tuple[Format, ...], bool], None]
+"""Told of each artifact once it was walked: what it is, and whether it is suspect (see `Subject`)."""
 
 _WORST = (Outcome.FAILED, Outcome.LIMITED, Outcome.UNSUPPORTED, Outcome.ANALYZED, Outcome.OPAQUE)
 _KERAS_MEMBERS = frozenset({"config.json", "metadata.json"})
 
 
-def inspect_tree(artifact: Artifact, context: Context, emit: Emit) -> None:
+def guarded(step: Callable[[], None], limits: Limits) -> tuple[Outcome, str] | None:
+    """Run a step; return what became of it when it did not come to its end, and why."""
+    try:
+        step()
+    except Malformed as error:
+        return Outcome.FAILED, f"malformed: {error}"
+    except LimitReached as error:
+        return Outcome.LIMITED, str(error)
+    except ReadError as error:
+        return Outcome.FAILED, str(error)
+    except MemoryError:
+        return Outcome.FAILED, f"needs more memory than the limit of {limits.memory_bytes:,} bytes"
+    except Exception as error:
+        return Outcome.FAILED, f"the analysis broke ({type(error).__name__}: {error})"
+    return None
+
+
+def _nobody_looks(artifact: Artifact, formats: tuple[Format, ...], is_suspect: bool) -> None:
+    """The default."""
+
+
+def inspect_tree(artifact: Artifact, context: Context, emit: Emit, look: Look = _nobody_looks) -> None:
     """Inspect an artifact, then each nested one, depth first. Every artifact gets one coverage row."""
     if artifact.depth == 0 and artifact.origin is not None:
         from weighbridge.analyzers.provenance import check_origin
 
         for finding in check_origin(artifact):
             emit(finding)
-    visit = _Visit(artifact, context, emit)
+    visit = _Visit(artifact, context, emit, look)
     emit(visit.run())
 
 
 class _Visit:
     """One artifact: what it is, what its analyzers said, how far they got."""
 
-    def __init__(self, artifact: Artifact, context: Context, emit: Emit) -> None:
+    def __init__(self, artifact: Artifact, context: Context, emit: Emit, look: Look) -> None:
         self._artifact = artifact
         self._context = context
         self._emit = emit
+        self._look = look
+        self._has_findings = False
         self._outcomes: list[tuple[Outcome, str]] = []
         self._members: set[str] = set()
         self._formats: tuple[Format, ...] = (Format.UNKNOWN,)
@@ -54,7 +80,11 @@ class _Visit:
         if self._members >= _KERAS_MEMBERS:
             self._formats = (Format.KERAS, *self._formats)
             self._outcomes.append(WITHOUT_ANALYZER[Format.KERAS])
+        self._look(self._artifact, self._formats, self._is_suspect())
         return self._row()
+
+    def _is_suspect(self) -> bool:
+        return self._has_findings or any(not outcome.is_complete for outcome, _ in self._outcomes)
 
     def _identify(self) -> None:
         if self._artifact.depth > self._context.budget.limits.depth:
@@ -81,30 +111,17 @@ class _Visit:
             match event:
                 case Artifact():
                     self._members.add(event.name)
-                    inspect_tree(event, self._context, self._emit)
+                    inspect_tree(event, self._context, self._emit, self._look)
                 case Coverage() if event.path == self._artifact.path:
                     self._outcomes.append((event.outcome, event.detail))
                 case _:
+                    self._has_findings |= isinstance(event, Finding)
                     self._emit(event)
 
     def _guard(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except Malformed as error:
-            self._outcomes.append((Outcome.FAILED, f"malformed: {error}"))
-        except LimitReached as error:
-            self._outcomes.append((Outcome.LIMITED, str(error)))
-        except ReadError as error:
-            self._outcomes.append((Outcome.FAILED, str(error)))
-        except MemoryError:
-            limit = self._context.budget.limits.memory_bytes
-            self._outcomes.append(
-                (Outcome.FAILED, f"needs more memory than the limit of {limit:,} bytes")
-            )
-        except Exception as error:
-            self._outcomes.append(
-                (Outcome.FAILED, f"the analysis broke ({type(error).__name__}: {error})")
-            )
+        trouble = guarded(step, self._context.budget.limits)
+        if trouble is not None:
+            self._outcomes.append(trouble)
 
     def _broken_promise(self, kind: Format) -> str | None:
         """What to say of a model file, by its name, that no loader of its kind can read."""

@@ -6,7 +6,7 @@ file names that are not UTF-8 survive the way.
 
     supervisor -> worker   {"do": "inspect", ...}\n           then answers to its reads:
                            {"size": n}\n + n raw bytes   or   {"error": "..."}\n
-    worker -> supervisor   {"finding": {...}}  {"coverage": {...}}
+    worker -> supervisor   {"finding": {...}}  {"coverage": {...}}  {"opinion": {...}}
                            {"read": [offset, length]}  {"done": true}
 """
 
@@ -14,12 +14,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import IO, Any, TypeVar
+from pathlib import Path
+from typing import IO, Any, TypeVar, assert_never
 
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
 from weighbridge.core.report import Coverage, Outcome
+from weighbridge.opinions.interface import (
+    EngineName,
+    Examination,
+    Objection,
+    OpinionResult,
+    OpinionSettings,
+    Stance,
+)
 
 _LINE_BYTES = 8 << 20
 _T = TypeVar("_T")
@@ -38,6 +47,8 @@ class Job:
     local_path: str | None
     origin: Origin | None
     limits: Limits
+    opinions: OpinionSettings | None = None
+    """Set when other engines are asked in place of our own analyzers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,8 @@ class Done:
     pass
 
 
-Message = Finding | Coverage | Read | Done
+Event = Finding | Coverage | Examination
+Message = Event | Read | Done
 
 
 def send(stream: IO[bytes], message: object) -> None:
@@ -96,7 +108,15 @@ def encode_job(job: Job) -> dict[str, object]:
         "local_path": job.local_path,
         "origin": origin,
         "limits": asdict(job.limits),
+        "opinions": _encode_opinions(job.opinions),
     }
+
+
+def _encode_opinions(settings: OpinionSettings | None) -> dict[str, object] | None:
+    if settings is None:
+        return None
+    folder = str(settings.yara_rules) if settings.yara_rules is not None else None
+    return {"engines": list(settings.engines), "yara_rules": folder}
 
 
 def decode_job(message: dict[str, Any]) -> Job:
@@ -107,11 +127,30 @@ def decode_job(message: dict[str, Any]) -> Job:
         local_path=message["local_path"],
         origin=Origin(**origin) if origin is not None else None,
         limits=Limits(**message["limits"]),
+        opinions=_decode_opinions(message["opinions"]),
     )
 
 
-def encode_event(event: Finding | Coverage) -> dict[str, object]:
-    return {"finding" if isinstance(event, Finding) else "coverage": asdict(event)}
+def _decode_opinions(fields: dict[str, Any] | None) -> OpinionSettings | None:
+    if fields is None:
+        return None
+    folder = fields["yara_rules"]
+    return OpinionSettings(
+        engines=tuple(EngineName(name) for name in fields["engines"]),
+        yara_rules=Path(folder) if folder is not None else None,
+    )
+
+
+def encode_event(event: Event) -> dict[str, object]:
+    match event:
+        case Finding():
+            return {"finding": asdict(event)}
+        case Coverage():
+            return {"coverage": asdict(event)}
+        case Examination():
+            return {"opinion": asdict(event)}
+        case _:
+            assert_never(event)
 
 
 def decode_message(message: dict[str, Any]) -> Message:
@@ -121,6 +160,8 @@ def decode_message(message: dict[str, Any]) -> Message:
             return _finding(message["finding"])
         if "coverage" in message:
             return _coverage(message["coverage"])
+        if "opinion" in message:
+            return _examination(message["opinion"])
         if "read" in message:
             offset, length = message["read"]
             return Read(_typed(offset, int), _typed(length, int))
@@ -154,6 +195,31 @@ def _coverage(fields: dict[str, Any]) -> Coverage:
         size_bytes=None if size is None else _typed(size, int),
         bytes_read=_typed(fields["bytes_read"], int),
         detail=_typed(fields["detail"], str),
+    )
+
+
+def _examination(fields: dict[str, Any]) -> Examination:
+    result = fields["result"]
+    return Examination(
+        engine=EngineName(_typed(fields["engine"], str)),
+        path=_texts(fields["path"]),
+        result=OpinionResult(
+            stance=Stance(_typed(result["stance"], str)),
+            reason=_typed(result["reason"], str),
+            objections=tuple(_objection(entry) for entry in _typed(result["objections"], list)),
+            evidence=_typed(result["evidence"], str),
+        ),
+    )
+
+
+def _objection(fields: dict[str, Any]) -> Objection:
+    offset = fields["offset"]
+    return Objection(
+        rule=_typed(fields["rule"], str),
+        subject=_typed(fields["subject"], str),
+        evidence=_typed(fields["evidence"], str),
+        offset=None if offset is None else _typed(offset, int),
+        length=_typed(fields["length"], int),
     )
 
 

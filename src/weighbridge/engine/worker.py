@@ -96,7 +96,10 @@ def _next_job(stdin: IO[bytes]) -> wire.Job | None:
 
 
 def _inspect(job: wire.Job, knowledge: CallableKnowledge, stdin: IO[bytes], stdout: IO[bytes]) -> None:
-    emit = _limited(job, lambda event: wire.send(stdout, wire.encode_event(event)))
+    def send(event: wire.Event) -> None:
+        wire.send(stdout, wire.encode_event(event))
+
+    emit = _limited(job, send)
     source: ByteSource
     try:
         source = (
@@ -107,10 +110,15 @@ def _inspect(job: wire.Job, knowledge: CallableKnowledge, stdin: IO[bytes], stdo
     except ReadError as error:
         emit(Coverage(path=(job.name,), format="unknown", outcome=Outcome.FAILED, detail=str(error)))
         return
+    artifact = Artifact((job.name,), source, job.origin)
+    context = Context(Budget(job.limits), knowledge)
     try:
-        inspect_tree(
-            Artifact((job.name,), source, job.origin), Context(Budget(job.limits), knowledge), emit
-        )
+        if job.opinions is None:
+            inspect_tree(artifact, context, emit)
+        else:
+            from weighbridge.engine.second_opinion import ask_engines
+
+            ask_engines(artifact, context, job.opinions, send)
     finally:
         source.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from weighbridge.core.report import Coverage, Outcome
+from weighbridge.core.report import OPINION, Coverage, Outcome
 from weighbridge.reporters.page import COLUMN, Page
 from weighbridge.reporters.words import count, printable, shortened, size
 
@@ -15,11 +15,19 @@ _NAME_CHARACTERS = 120
 
 
 def write_gaps(page: Page, rows: Sequence[Coverage], *, verbose: bool) -> None:
-    """List what could not be looked at; artifacts with the same reason share one entry."""
+    """List what could not be looked at, by us and then by other engines that were asked."""
+    for title, is_opinion in (("Could not be read:", False), ("Second opinions not given:", True)):
+        chosen = [row for row in rows if (row.format == OPINION) is is_opinion]
+        if chosen:
+            _write_reasons(page, title, chosen, verbose=verbose)
+
+
+def _write_reasons(page: Page, title: str, rows: Sequence[Coverage], *, verbose: bool) -> None:
+    """Artifacts with the same reason share one entry."""
     by_reason: dict[tuple[Outcome, str], list[Coverage]] = {}
     for row in rows:
         by_reason.setdefault((row.outcome, row.detail), []).append(row)
-    page.prose("Could not be read:")
+    page.prose(title)
     reasons = list(by_reason.items())
     shown = len(reasons) if verbose or len(reasons) == _GAPS + 1 else _GAPS
     for (outcome, detail), members in reasons[:shown]:
@@ -36,7 +44,8 @@ def _names(rows: Sequence[Coverage]) -> str:
 
 
 def write_looked_at(page: Page, rows: Sequence[Coverage]) -> None:
-    """`Looked at 12 of 12 files, 340 members · 2 opaque`."""
+    """`Looked at 12 of 12 files, 340 members · 2 opaque`: we ourselves, whatever others did."""
+    rows = [row for row in rows if row.format != OPINION]
     files = {row.path[0] for row in rows if row.path}
     open_files = {row.path[0] for row in rows if row.path and not row.outcome.is_complete}
     members = sum(len(row.path) > 1 for row in rows)

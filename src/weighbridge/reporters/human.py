@@ -8,9 +8,10 @@ from typing import assert_never
 
 from weighbridge.atlas import ExplainedFinding
 from weighbridge.core.finding import Severity
-from weighbridge.core.report import Outcome, Verdict
+from weighbridge.core.report import OPINION, Outcome, Verdict
 from weighbridge.reporters.coverage_text import write_all_rows, write_gaps, write_looked_at
 from weighbridge.reporters.interface import AcceptedFinding, Run, Scanned, TargetResult, Unreachable
+from weighbridge.reporters.opinion_text import write_opinions
 from weighbridge.reporters.page import BOLD, Page, severity_style
 from weighbridge.reporters.paragraphs import grouped, write_group
 from weighbridge.reporters.words import count, duration, printable, shortened, size
@@ -73,7 +74,7 @@ def _write_scanned(page: Page, result: Scanned, *, verbose: bool) -> None:
             page.prose("--allow-incomplete accepts this.")
     if shown or gaps:
         page.blank()
-    _write_footer(page, result, shown=shown, hidden=hidden)
+    _write_footer(page, result, shown=shown, hidden=hidden, verbose=verbose)
     if verbose:
         page.blank()
         write_all_rows(page, result.report.coverage)
@@ -137,6 +138,8 @@ def _write_summary(page: Page, result: Scanned) -> None:
     match result.verdict:
         case Verdict.FAIL:
             return
+        case Verdict.INCOMPLETE if all(row.format == OPINION for row in result.decision.gaps):
+            page.prose(f"{nothing}, but not every opinion that was asked for was given.")
         case Verdict.INCOMPLETE:
             page.prose(f"{nothing}, but not everything could be read.")
         case Verdict.PASS if not result.report.coverage:
@@ -177,6 +180,7 @@ def _write_footer(
     *,
     shown: Sequence[ExplainedFinding],
     hidden: Sequence[ExplainedFinding],
+    verbose: bool,
 ) -> None:
     if hidden:
         page.row("Also", f"{_severity_counts(hidden)} (--verbose)")
@@ -188,6 +192,7 @@ def _write_footer(
         page.flow("Registry", [f"{printable(name)} {printable(word)}" for name, word in verdicts])
     if shown or result.decision.gaps or len(result.report.coverage) > 1:
         write_looked_at(page, result.report.coverage)
+    write_opinions(page, result.report.opinions, verbose=verbose)
     if shown:
         rules = dict.fromkeys(found.rule.id for found in shown)
         page.row("Why", f"weighbridge explain {next(iter(rules))}")

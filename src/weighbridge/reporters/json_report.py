@@ -11,7 +11,7 @@ from typing import assert_never
 
 from weighbridge.atlas import ExplainedFinding, ExplainedRule, TechniqueInContext
 from weighbridge.core.artifact import Origin
-from weighbridge.core.report import Coverage
+from weighbridge.core.report import Coverage, Opinion
 from weighbridge.policy import Suppression
 from weighbridge.reporters.interface import Run, Scanned, TargetResult, Unreachable
 from weighbridge.reporters.json_text import Json, json_text
@@ -53,6 +53,7 @@ def _target(result: TargetResult) -> Json:
                 "findings": [],
                 "suppressed": [],
                 "coverage": [],
+                "opinions": [],
                 "notes": [],
                 "traffic": {"requests": 0, "bytes_received": 0},
                 "seconds": 0.0,
@@ -74,6 +75,7 @@ def _scanned(result: Scanned) -> Json:
             for entry in result.accepted
         ],
         "coverage": [_coverage(row) for row in report.coverage],
+        "opinions": [_opinion(opinion) for opinion in report.opinions],
         "notes": list(result.decision.notes),
         "traffic": {
             "requests": report.traffic.requests,
@@ -141,6 +143,19 @@ def _coverage(row: Coverage) -> Json:
         "size_bytes": row.size_bytes,
         "bytes_read": row.bytes_read,
         "detail": row.detail,
+    }
+
+
+def _opinion(opinion: Opinion) -> Json:
+    return {
+        "engine": opinion.engine,
+        "version": opinion.version,
+        "artifact": opinion.artifact,
+        "path": list(opinion.path),
+        "state": opinion.state.value,
+        "reason": opinion.reason,
+        "objections": list(opinion.objections),
+        "evidence": opinion.evidence,
     }
 
 

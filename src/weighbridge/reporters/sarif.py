@@ -10,6 +10,7 @@ Source: SARIF 2.1.0 errata 01; docs.github.com, "SARIF support for code scanning
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,7 +71,11 @@ def render(run: Run) -> str:
                     "artifacts": _artifacts(run, uris),
                     "results": [_result(result, catalogue, uris) for result in kept],
                     "columnKind": "unicodeCodePoints",
-                    "properties": {"verdict": run.verdict.value, "exitCode": run.exit_code},
+                    "properties": {
+                        "verdict": run.verdict.value,
+                        "exitCode": run.exit_code,
+                        "opinions": list(_opinions(run)),
+                    },
                 }
             ],
         }
@@ -95,6 +100,21 @@ def _driver(run: Run, catalogue: Catalogue) -> Json:
         ],
         "properties": {"signatures": run.signatures_version, "atlas": run.atlas_label},
     }
+
+
+def _opinions(run: Run) -> Iterator[Json]:
+    """Which other engines were asked and what became of it, in numbers: SARIF has no place for more."""
+    for result in run.results:
+        if isinstance(result, Scanned):
+            asked = ((one.engine, one.version, one.state) for one in result.report.opinions)
+            for (engine, version, state), number in Counter(asked).items():
+                yield {
+                    "target": printable(result.target),
+                    "engine": engine,
+                    "version": version,
+                    "state": state.value,
+                    "artifacts": number,
+                }
 
 
 def _results(run: Run) -> Iterator[_Result]:
