@@ -7,10 +7,13 @@ from samples.recipes.assembler import (
     BINPERSID,
     EMPTY_LIST,
     EMPTY_TUPLE,
+    FALSE,
     MARKER,
+    NONE,
     PAYLOAD,
     POP,
     STOP,
+    TRUE,
     build,
     call,
     data,
@@ -30,6 +33,7 @@ from samples.recipes.assembler import (
 
 _ORDERED = name("collections", "OrderedDict")
 _SYSTEM = name("posix", "system")
+_NAMESPACE = call(name("types", "SimpleNamespace"))
 
 
 def rule_hits() -> dict[str, tuple[bytes, bytes]]:
@@ -101,6 +105,15 @@ def _callables() -> dict[str, tuple[bytes, bytes]]:
             _called("builtins", "map", name("builtins", "print"), list_of(text(MARKER))),
             _called("functools", "partial", name("builtins", "dict")),
         ),
+        "pkl014-by-its-source": (
+            _called("optparse", "Values.read_file", dict_of(), text("weighbridge-marker.py")),
+            _called("argparse", "Namespace"),
+        ),
+        "pkl015-dtype-without-flags": (stream(_dtype_of_objects(0)), stream(_dtype_of_objects(63))),
+        "pkl016-array-interface": (
+            stream(build(_NAMESPACE, dict_of(("__array_interface__", dict_of())))),
+            stream(build(_NAMESPACE, dict_of(("array_interface", dict_of())))),
+        ),
         "pkl020-imported-only": (
             stream(dict_of(("hook", _SYSTEM))),
             stream(dict_of(("hook", name("builtins", "print")))),
@@ -165,6 +178,12 @@ def _forms() -> dict[str, tuple[bytes, bytes]]:
             stream(state) + bytes(64) + stream(state),
         ),
     }
+
+
+def _dtype_of_objects(flags: int) -> bytes:
+    made = call(name("numpy", "dtype"), text("O8"), FALSE, TRUE)
+    sizes = (integer(-1), integer(-1), integer(flags))
+    return build(made, tuple_of(integer(3), text("|"), NONE, NONE, NONE, *sizes))
 
 
 def _storage() -> bytes:

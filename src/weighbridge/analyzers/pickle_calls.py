@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 
 from weighbridge.analyzers.inspection import Context
 from weighbridge.analyzers.pickle_conditions import Conditions, may_be_kept
-from weighbridge.analyzers.pickle_order import out_of_order
+from weighbridge.analyzers.pickle_state import odd_states
+from weighbridge.analyzers.pickle_uses import Use, evidence, rule_of
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.formats.pickle import opcodes as o
 from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, registered_extensions, text
 from weighbridge.formats.pickle.decompile import cut, decompile_call, spell
 from weighbridge.formats.pickle.reader import is_plausible, is_proper
-from weighbridge.formats.pickle.trace import Build, Call, Import, Reading, Resolution, Stream
-from weighbridge.knowledge.callables import CallableKnowledge, Capability, Condition, Judgement, Standing
+from weighbridge.formats.pickle.trace import Call, Import, Reading, Resolution, Stream
+from weighbridge.knowledge.callables import CallableKnowledge, Condition, Judgement, Standing
 
-_SHOWN_CALLS = 3
 _UNPROVEN = frozenset({"PKL022", "PKL023", "PKL024", "PKL025", "PKL035"})
 _LISTED_NAMES = 40
 _HARMLESS = (Standing.ALLOWED, Standing.RECOGNISED)
@@ -29,62 +30,6 @@ _MAY_TRAVEL = (
     Condition.TORCHSCRIPT_TYPE,
 )
 """Conditions of callables that may lie about as values: they need no watching until called."""
-_TENSOR_BUILDERS = ("torch._utils._rebuild_", "torch._tensor._rebuild_", "numpy.")
-
-RULE_OF: dict[Capability, str] = {
-    Capability.TAMPERS_WITH_SCANNER: "PKL011",
-    Capability.INSTALLS_PACKAGES: "PKL010",
-    Capability.USES_CREDENTIALS: "PKL012",
-    Capability.SPAWNS_PROCESS: "PKL002",
-    Capability.EXECUTES_CODE: "PKL001",
-    Capability.LOADS_NATIVE_CODE: "PKL003",
-    Capability.IMPORTS_BY_NAME: "PKL006",
-    Capability.ATTRIBUTE_ACCESS: "PKL008",
-    Capability.DESERIALIZES: "PKL007",
-    Capability.NETWORK: "PKL004",
-    Capability.WRITES_FILES: "PKL005",
-    Capability.READS_FILES: "PKL005",
-    Capability.PROCESS_CONTROL: "PKL009",
-    Capability.GLUE: "PKL013",
-}
-"""The first capability in this order names the finding."""
-_CAN: dict[Capability, str] = {
-    Capability.EXECUTES_CODE: "run code",
-    Capability.SPAWNS_PROCESS: "start programs",
-    Capability.LOADS_NATIVE_CODE: "load native code",
-    Capability.IMPORTS_BY_NAME: "import by name",
-    Capability.READS_FILES: "read files",
-    Capability.WRITES_FILES: "write files",
-    Capability.NETWORK: "use the network",
-    Capability.DESERIALIZES: "load other pickles",
-    Capability.ATTRIBUTE_ACCESS: "reach any attribute",
-    Capability.PROCESS_CONTROL: "control the process",
-    Capability.INSTALLS_PACKAGES: "install packages",
-    Capability.TAMPERS_WITH_SCANNER: "disable a scanner",
-    Capability.USES_CREDENTIALS: "use credentials",
-    Capability.GLUE: "make another callable run",
-}
-
-
-@dataclass(slots=True)
-class Use:
-    """How one callable is used in one artifact."""
-
-    judgement: Judgement
-    first: Import
-    stream: Stream
-    calls: list[tuple[Stream, Call]] = field(default_factory=list)
-    """The first few, each with the reading that it is part of: offsets mean nothing elsewhere."""
-    call_count: int = 0
-    objections: dict[int, str] = field(default_factory=dict)
-    """Offset of a call -> why its arguments are not harmless."""
-    harmless_calls: int = 0
-    """Calls of a dangerous callable that were looked into and told by another rule."""
-
-    def show(self, stream: Stream, call: Call) -> None:
-        """Keep a call as evidence."""
-        if len(self.calls) < _SHOWN_CALLS:
-            self.calls.append((stream, call))
 
 
 @dataclass(slots=True)
@@ -125,9 +70,11 @@ class _Judgement:
         self._extensions |= registered_extensions(stream)
         self._read_imports(stream)
         callees = Callees(stream, self._extensions)
-        self._read_calls(stream, callees)
-        self._read_state(stream, callees)
-        self._read_travellers(stream)
+        conditions = Conditions(stream, callees, self._knowledge, in_archive=self._artifact.depth > 0)
+        self._read_calls(stream, callees, conditions)
+        for odd in odd_states(stream, callees, self._knowledge):
+            self._report(odd.rule, stream, odd.offset, odd.subject, odd.evidence)
+        self._read_travellers(stream, conditions.watched)
 
     def _read_imports(self, stream: Stream) -> None:
         for found in stream.imports():
@@ -169,11 +116,11 @@ class _Judgement:
 
     def _registers_harmless(self, stream: Stream, callees: Callees, call: Call) -> bool:
         """True for `copyreg.add_extension` of a class that the file could as well have named."""
-        module, name, *code = [text(stream, value) for value in callees.arguments(call) or ()] or [
-            "",
-            "",
-        ]
-        if module is None or name is None or len(code) != 1:
+        given = callees.arguments(call) or ()
+        if len(given) != 3:
+            return False
+        module, name = text(stream, given[0]), text(stream, given[1])
+        if module is None or name is None:
             return False
         return self._judge(module, name, callees.of(call).protocol).standing in _HARMLESS
 
@@ -192,7 +139,7 @@ class _Judgement:
     def _judge(self, module: str, name: str, protocol: int) -> Judgement:
         return self._knowledge.judge(module, name, protocol=protocol)
 
-    def _read_calls(self, stream: Stream, callees: Callees) -> None:
+    def _read_calls(self, stream: Stream, callees: Callees, conditions: Conditions) -> None:
         plain: dict[tuple[int, str], Use] = {}
         interesting: list[Call] = []
         for call in stream.calls():
@@ -211,7 +158,6 @@ class _Judgement:
             if value
         }
         stream.record(wanted)
-        conditions = Conditions(stream, callees, self._knowledge, in_archive=self._artifact.depth > 0)
         for call in interesting:
             self._judge_call(stream, callees, conditions, call)
 
@@ -229,7 +175,15 @@ class _Judgement:
 
     def _judge_call(self, stream: Stream, callees: Callees, conditions: Conditions, call: Call) -> None:
         callee = callees.of(call)
+        detour = conditions.partial(call)
+        if detour.handed is not None:
+            self._called(stream, call, detour.handed)
+        if detour.objection is not None:
+            line = decompile_call(stream, call)
+            self._report("PKL033", stream, call.offset, cut(line, 120), f"{line}\n{detour.objection}")
         match callee.kind:
+            case CalleeKind.COMPUTED if _fails(stream, call):
+                pass
             case CalleeKind.COMPUTED:
                 line = decompile_call(stream, call)
                 self._report("PKL033", stream, call.offset, cut(line, 120), line)
@@ -279,44 +233,17 @@ class _Judgement:
         found = Import(call.offset, "", callee.module, callee.name, callee.protocol, Resolution.LITERAL)
         return self._use(judgement, found, stream)
 
-    def _read_state(self, stream: Stream, callees: Callees) -> None:
-        """BUILD and item assignment on what was imported, not built, changes the loading process."""
-        for build in stream.builds():
-            self._state_target(stream, build.offset, build.target, "sets the state of")
-            self._partial_state(stream, callees, build)
-        for mutation in stream.mutations():
-            self._state_target(stream, mutation.offset, mutation.target, f"{mutation.opcode} on")
-            self._tensor_items(stream, mutation.offset, mutation.target)
-        for offset, words in out_of_order(stream, callees):
-            self._report("PKL034", stream, offset, words, words)
+    def _read_travellers(self, stream: Stream, seen: set[int]) -> None:
+        """A callable that is harmless only as we see it called must not travel on as a value.
 
-    def _partial_state(self, stream: Stream, callees: Callees, build: Build) -> None:
-        """The state of a `functools.partial` is (function, arguments, ...): it replaces the first."""
-        call = stream.call_at(build.target)
-        if call is None or callees.of(call).name != "partial":
-            return
-        stream.record([build.state])
-        items = stream.items(build.state)
-        if items and items[:1] == (callees.arguments(call) or ())[:1]:
-            return  # the same function again, as every honest file has it: judged at the call
-        function = callees.value(items[0]) if items else None
-        if function is not None and self._may_be_kept(function):
-            return
-        words = "sets the function of a partial to something that is on no list"
-        self._report("PKL032", stream, build.offset, "functools.partial", words)
-
-    def _may_be_kept(self, callee: Callee) -> bool:
-        if callee.kind is not CalleeKind.IMPORT:
-            return False
-        return may_be_kept(self._judge(callee.module, callee.name, callee.protocol))
-
-    def _read_travellers(self, stream: Stream) -> None:
-        """A callable that is harmless only as we see it called must not travel on as a value."""
+        `seen` are the tuples that a partial was made of, each looked into already.
+        """
         watched = {found.offset: found for found in stream.imports() if self._is_watched(found)}
         if not watched:
             return
         stream.record_all()
-        for value in {item for items in stream.children.values() for item in items} & watched.keys():
+        items = (items for holder, items in stream.children.items() if holder not in seen)
+        for value in set(chain.from_iterable(items)) & watched.keys():
             found = watched[value]
             judgement = self._judge(found.module or "", found.name or "", found.protocol)
             words = f"{spell(found)} is handed on as a value: what it is called with can't be seen"
@@ -331,22 +258,6 @@ class _Judgement:
             and judgement.condition not in _MAY_TRAVEL
             and not may_be_kept(judgement)
         )
-
-    def _state_target(self, stream: Stream, offset: int, target: int, verb: str) -> None:
-        found = stream.import_at(target)
-        if found is not None:
-            evidence = f"{verb} {spell(found)} itself, not of an object that this pickle made"
-            self._report("PKL032", stream, offset, spell(found), evidence)
-
-    def _tensor_items(self, stream: Stream, offset: int, target: int) -> None:
-        call = stream.call_at(target)
-        found = stream.import_at(call.callee) if call is not None else None
-        if found is None or stream.opcode(offset) not in (o.SETITEM, o.SETITEMS):
-            return
-        if spell(found).startswith(_TENSOR_BUILDERS):
-            self._report(
-                "PKL053", stream, offset, spell(found), "assigns items to a tensor while it loads"
-            )
 
     def _report(self, rule: str, stream: Stream, offset: int, subject: str, evidence: str) -> None:
         self._direct.append(
@@ -367,7 +278,7 @@ class _Judgement:
                 seen.add((finding.rule, finding.subject))
                 yield finding
         for use in self._uses.values():
-            rule = _rule(use)
+            rule = rule_of(use)
             if rule is not None:
                 yield self._finding(rule, use)
         recognised = sorted(
@@ -385,7 +296,7 @@ class _Judgement:
             rule=rule,
             path=self._artifact.path,
             subject=name,
-            evidence="\n".join(_evidence(use)),
+            evidence="\n".join(evidence(use)),
             offset=stream.place(at),
             route=o.OPCODES[stream.opcode(at)].name,
         )
@@ -400,52 +311,12 @@ class _Judgement:
         )
 
 
+def _fails(stream: Stream, call: Call) -> bool:
+    """True where `pickle.load` on a file of joblib stops: what it calls there is text or a number."""
+    is_made = stream.opcode(call.callee) in o.CALLS | o.EXTENSIONS | {o.PERSID, o.BINPERSID}
+    return stream.reading is Reading.PLAIN and not is_made and stream.import_at(call.callee) is None
+
+
 def _is_junk(stream: Stream, module: str, name: str) -> bool:
     """True for names that nothing has, in bytes behind the first pickle: they only look like opcodes."""
     return stream.start > 0 and stream.flattened is None and not is_proper(module, name)
-
-
-def _rule(use: Use) -> str | None:
-    called = bool(use.calls)
-    match use.judgement.standing:
-        case Standing.ALLOWED:
-            return None
-        case Standing.RECOGNISED:
-            return "PKL022" if use.objections else None
-        case Standing.CONDITIONAL:
-            return _capability_rule(use.judgement) if use.objections else None
-        case Standing.DANGEROUS:
-            if called or not use.harmless_calls:
-                return _capability_rule(use.judgement) if called else "PKL020"
-            return None
-        case Standing.STDLIB:
-            return "PKL021"
-        case Standing.UNKNOWN:
-            return "PKL022" if use.call_count else "PKL023"
-        case Standing.MAIN:
-            return "PKL024"
-
-
-def _capability_rule(judgement: Judgement) -> str:
-    return next(
-        (rule for capability, rule in RULE_OF.items() if capability in judgement.capabilities), "PKL022"
-    )
-
-
-def _evidence(use: Use) -> Iterator[str]:
-    for stream, call in use.calls:
-        yield decompile_call(stream, call)
-    if not use.calls:
-        yield f"imports {use.judgement.canonical}"
-    elif use.call_count > len(use.calls):
-        yield f"and {use.call_count - len(use.calls):,} more calls of it"
-    yield from list(dict.fromkeys(use.objections.values()))[:_SHOWN_CALLS]
-    yield _abilities(use.judgement)
-
-
-def _abilities(judgement: Judgement) -> str:
-    """What the callable can do, or what we know of it, in words."""
-    words = [_CAN[capability] for capability in judgement.capabilities]
-    if not words:
-        return f"{judgement.canonical}: {judgement.why}"
-    return f"{judgement.canonical} can {', '.join(words)}"

@@ -27,7 +27,10 @@ _PLAIN_MAKERS = frozenset(
 """Types that make plain data from plain data."""
 _DATA_WITH_METHODS = _PLAIN_MAKERS | {"builtins.bytearray", "itertools.count"}
 _METHODS_OF_DATA = frozenset({"__contains__", "__getitem__", "__len__", "__next__"})
-_KEEPERS = frozenset({"_functools.partial", "collections.defaultdict", "functools.partial"})
+_PARTIALS = frozenset({"_functools.partial", "functools.partial"})
+_METHODCALLERS = frozenset({"_operator.methodcaller", "operator.methodcaller"})
+_THROUGH_PARTIAL = "called through a partial: the arguments that it adds can't be seen"
+_KEEPERS = _PARTIALS | {"collections.defaultdict"}
 """They keep the callable that they are given and run nothing."""
 _KEPT = (Condition.LITERAL_ARGUMENTS, Condition.NAMED_ONLY)
 
@@ -71,11 +74,15 @@ class Conditions:
         self._callees = callees
         self._knowledge = knowledge
         self._in_archive = in_archive
+        self._states: dict[int, int] | None = None
+        self.watched: set[int] = set()
+        """Tuples whose callables were looked into together with what they are called with."""
 
     def check(self, call: Call, condition: Condition) -> Checked:
         given = self._callees.arguments(call)
-        if self._is_partial(call):
-            return Checked("called through a partial: the arguments that it adds can't be seen")
+        made = self._partial_behind(call)
+        if made is not None:
+            return _FINE if self._is_honest_partial(made) else Checked(_THROUGH_PARTIAL)
         if condition is Condition.REBUILT:
             return self._rebuilt(call, given)
         if condition is Condition.TORCHSCRIPT_TYPE:
@@ -86,6 +93,8 @@ class Conditions:
             return Checked("its arguments are computed")
         match condition:
             case Condition.LITERAL_ARGUMENTS:
+                if len(given) != 1 and self._judge(self._callees.of(call)).canonical == "builtins.type":
+                    return Checked("makes a class, with the methods that it is given")
                 return _FINE if self._are_data(given) else Checked("its arguments are not plain data")
             case Condition.STORED_RESULT:
                 return self._stored(call, given)
@@ -98,16 +107,49 @@ class Conditions:
             case _:
                 assert_never(condition)
 
-    def _is_partial(self, call: Call) -> bool:
-        """True when a partial is called; not that of `__new__`, which protocols 2 and 3 write."""
+    def partial(self, call: Call) -> Checked:
+        """Judge a call of a partial: only two are ever written, each standing for keywords."""
+        made = self._partial_behind(call)
+        if made is None:
+            return _FINE
+        if not self._is_honest_partial(made):
+            return Checked(_THROUGH_PARTIAL)
+        held = self._held(made)
+        return Checked(handed=self._callees.value(held[1])) if self._is_new(held) else _FINE
+
+    def _partial_behind(self, call: Call) -> Call | None:
         made = self._stream.call_at(call.callee)
-        if made is None or not self._judge(self._callees.of(made)).canonical.endswith(
-            "functools.partial"
-        ):
+        if made is None or self._judge(self._callees.of(made)).canonical not in _PARTIALS:
+            return None
+        return made
+
+    def _is_honest_partial(self, made: Call) -> bool:
+        """`partial(cls.__new__, cls, k=1)` of protocol 2, `partial(methodcaller, "name", k=1)`."""
+        held = self._held(made)
+        return self._is_new(held) or self._is_methodcaller(held)
+
+    def _held(self, made: Call) -> tuple[int, ...]:
+        """The function of a partial and the arguments that it adds; a state replaces both."""
+        if self._states is None:
+            self._states = {build.target: build.state for build in self._stream.builds()}
+        given = self._callees.arguments(made) or ()
+        if made.offset not in self._states:
+            return given
+        self._stream.record([self._states[made.offset]])
+        state = self._stream.items(self._states[made.offset])
+        if len(state) < 2 or state[:1] != given[:1]:
+            return ()
+        return (state[0], *self._stream.items(state[1]))
+
+    def _is_new(self, held: tuple[int, ...]) -> bool:
+        taken = self._stream.call_at(held[0]) if len(held) > 1 else None
+        given = self._callees.arguments(taken) if taken is not None else None
+        return given is not None and len(given) == 2 and text(self._stream, given[1]) == "__new__"
+
+    def _is_methodcaller(self, held: tuple[int, ...]) -> bool:
+        if not held or self._judge(self._callees.value(held[0])).canonical not in _METHODCALLERS:
             return False
-        wrapped = self._stream.call_at((self._callees.arguments(made) or (-1,))[0])
-        given = self._callees.arguments(wrapped) if wrapped is not None else None
-        return given is None or len(given) != 2 or text(self._stream, given[1]) != "__new__"
+        return self._fetches_harmless("methodcaller", held[1:]).objection is None
 
     def _rebuilt(self, call: Call, given: tuple[int, ...] | None) -> Checked:
         if call.opcode in ("NEWOBJ", "NEWOBJ_EX") or given == ():
@@ -176,6 +218,9 @@ class Conditions:
         judgement = self._judge(wrapped)
         if keeps and may_be_kept(judgement):
             return _FINE
+        if keeps and self._is_methodcaller(self._held(call)):
+            self.watched |= {call.arguments or -1, (self._states or {}).get(call.offset, -1)}
+            return _FINE
         if judgement.standing is Standing.CONDITIONAL:
             return Checked(f"wraps {judgement.canonical}, which is harmless only under known arguments")
         if self._callees.of(call).name in _RECONSTRUCTOR and not self._has_plain_base(given):
@@ -240,7 +285,9 @@ class Conditions:
         """`operator.methodcaller` and its kin: the method that they will call must be harmless too."""
         if not self._are_data(given):
             return Checked("its arguments are not plain data")
-        maker = self._callees.of(call).name
+        return self._fetches_harmless(self._callees.of(call).name, given)
+
+    def _fetches_harmless(self, maker: str, given: tuple[int, ...]) -> Checked:
         names = {"methodcaller": given[:1], "attrgetter": given}.get(maker, ())
         spelled = [text(self._stream, value) for value in names]
         for part in [part for name in spelled for part in (name or "__computed").split(".")]:

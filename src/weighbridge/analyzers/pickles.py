@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.pickle_bytecode import code_objects
 from weighbridge.analyzers.pickle_calls import Judged, judge
 from weighbridge.analyzers.pickle_payloads import embedded_pickles
+from weighbridge.analyzers.pickle_scripts import scripts
 from weighbridge.analyzers.pickle_structure import structure_findings
 from weighbridge.bytesource.slice import SliceSource
 from weighbridge.core.artifact import Artifact
@@ -45,6 +47,9 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     contents = read_contents(artifact.source, context.budget.limits)
     judged = judge(artifact, contents.streams, context)
     yield from judged.findings
+    yield from code_objects(artifact, contents.streams, context)
+    if judged.runs_code:
+        yield from scripts(artifact, contents.streams, context)
     yield from structure_findings(artifact, contents)
     yield from _disguise(artifact)
     yield from judged.nested

@@ -94,13 +94,19 @@ class Renames:
             twin = self.paths.get(".".join(parts[:cut]))
             if twin is not None:
                 yield [*twin.split("."), *parts[cut:]]
-        for start in range(len(parts) - 2):
-            if parts[start] == "six" and parts[start + 1] == "moves":
-                rest = parts[start + 2 :]
-                yield self.modules.get(rest[0], rest[0]).split(".") + rest[1:]
-                yield rest
-                if rest[0] in ("getoutput", "getstatusoutput"):
-                    yield ["subprocess", *rest]
+        for start in range(len(parts) - 1):
+            if parts[start] == "six":
+                yield from self._six(parts[start:])
+
+    def _six(self, parts: list[str]) -> Iterator[list[str]]:
+        """Read `six.moves.NAME`; every library carries a copy of six, which is the same one."""
+        if parts[1] == "moves" and len(parts) > 2:
+            moved = self.paths.get(".".join(parts[:3]))
+            if moved is not None:
+                yield moved.split(".") + parts[3:]
+            yield self.modules.get(parts[2], parts[2]).split(".") + parts[3:]
+            yield parts[2:]
+        yield parts
 
 
 def is_dunder(part: str) -> bool:

@@ -130,7 +130,7 @@ def registered_extensions(stream: Stream) -> dict[int, tuple[str, str]]:
             module, name, code = (
                 text(stream, items[0]),
                 text(stream, items[1]),
-                _integer(stream, items[2]),
+                integer(stream, items[2]),
             )
             if module is not None and name is not None and code is not None:
                 found[code] = (module, name)
@@ -146,7 +146,8 @@ def text(stream: Stream, value: int) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _integer(stream: Stream, value: int) -> int | None:
+def integer(stream: Stream, value: int) -> int | None:
+    """The literal number that a value is, or None."""
     try:
         found = stream.literal_at(value)
     except NotLiteral:
