@@ -19,6 +19,7 @@ GROUPS = (
     "pandas.write_scipy",
     "boosting.write_boosters",
     "boosting.write_transformers",
+    "networkx.write_graphs",
     "weights.write_safetensors",
     "weights.write_gguf",
     "containers.write_containers",

@@ -19,7 +19,10 @@ from weighbridge.knowledge.rules import load_rules
 
 RULES = load_rules(signatures_dir() / "rules")
 _CALLABLES = CallableKnowledge.load(signatures_dir() / "callables")
-_PAYLOAD_RULES = frozenset({rule for rule in RULES if "PKL000" < rule < "PKL040"} | {"PKL040", "PKL053"})
+_PAYLOAD_RULES = frozenset(
+    {rule for rule in RULES if "PKL000" < rule < "PKL040"}
+    | {"COD001", "COD004", "COD005", "PKL040", "PKL053"}
+)
 """What loading would run. All other rules speak of structure."""
 _PAIRS = pairs()
 

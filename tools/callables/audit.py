@@ -19,7 +19,7 @@ _HOOKS = frozenset(
     {"__new__", "__setstate__", "__setattr__", "__getattr__", "__getattribute__"}
     | {"__setitem__", "append", "extend", "add", "__hash__", "__eq__", "__ior__", "_missing_"}
 )
-_DEPTH = 3
+_DEPTH = 5
 
 # Bases outside the packages read, whose own hooks do nothing but store.
 _PLAIN = frozenset(
@@ -34,6 +34,7 @@ _PLAIN = frozenset(
     | {"torch._C._TensorBase", "torch._C.StorageBase", "torch._C.TensorBase", "numpy.ndarray"}
     | {"torch._C._TensorMeta", "torch._C._FunctionBase", "numpy.void", "numpy.recarray"}
     | {"pandas._libs.internals.Block", "pandas._libs.internals.BlockManager", "builtins.object"}
+    | {"typing.Sized", "spacy.pipeline.pipe.Pipe", "spacy.pipeline.trainable_pipe.TrainablePipe"}
     | {"pandas._libs.indexing.NDFrameIndexerBase", "pandas._libs.index.BaseMultiIndexCodesEngine"}
     | {"pandas._libs.arrays.NDArrayBacked", "pandas._libs.tslibs.dtypes.PeriodDtypeBase"}
     | {
@@ -71,6 +72,7 @@ _HOT_METHODS = frozenset(
     {"system", "popen", "from_pretrained", "read_text", "write_text", "read_bytes", "write_bytes"}
     | {"unlink", "rmdir", "mkdir", "makedirs", "rename", "cleanup", "download", "load_library"}
     | {"Load", "LoadFromFile", "load_model", "hf_hub_download", "cached_file", "start", "submit"}
+    | {"get_matrices", "get_linear_constraints", "design_matrices", "dmatrices", "dmatrix"}
 )
 _COLD = frozenset(
     {"os.path", "os.environ.get", "os.getenv", "os.getpid", "os.fspath", "os.cpu_count"}
@@ -102,7 +104,49 @@ _REVIEWED = {
     "CVBooster.__getattr__": "returns a function over its own boosters",
     "Resampler.__getattr__": "asks its own columns",
     "RBFInterpolator.__setstate__": "asks its own arrays for their namespace",
+    "rv_generic.__setstate__": "runs text of its state, which the scanner compares with what scipy writes",
     "Rotation.__setstate__": "asks its own array for its namespace",
+    "ModelMixin.__getattr__": "asks its own configuration",
+    "ConfigMixin.__getattr__": "asks its own configuration",
+    "BaseTuner.__getattr__": "asks its own model",
+    "PeftModel.__getattr__": "asks its own model",
+    "PeftMixedModel.__getattr__": "asks its own model",
+    "AdaptionPromptModel.__getattr__": "asks its own model",
+    "XLoraModel.__getattr__": "asks its own model",
+    "ResultsWrapper.__getattribute__": "asks its own results",
+    "MLEResults.append": "computes new results from numbers",
+    "AutoRegResults.append": "computes new results from numbers",
+    "Representation.extend": "computes a new representation from numbers",
+    "SARIMAXParams.exog_params": "asks its own specification",
+    "Data.__getattr__": "asks its own store",
+    "TemporalData.__getattr__": "asks its own store",
+    "HeteroData.__getattr__": "asks its own store",
+    "BaseStorage.__setattr__": "sets its own property or item",
+    "InMemoryStorage.__setstate__": "makes a lock",
+    "SingleModelSelector.__getattr__": "asks its own best model for one name",
+    "IndexMixin.__setitem__": "asks its own arrays",
+    "_coo_base.__setitem__": "asks its own arrays",
+    "_spbase.__eq__": "asks its own arrays for an operator",
+    "OpsMixin.__eq__": "asks its own arrays for an operator",
+    "_LocationIndexer.__setitem__": "asks its own frame; a key that can be called is named in the file",
+    "Series.__setitem__": "asks its own index; a key that can be called is named in the file",
+    "DataFrame.__setitem__": "asks its own columns; a key that can be called is named in the file",
+    "ArrowExtensionArray.__setitem__": "asks pyarrow for a function of a fixed name",
+    "IntervalArray.__new__": "asks its own arguments for their type",
+    "Index.append": "names the index that it makes",
+    "ListConfig.__getattr__": "asks its own items",
+    "ListConfig.append": "asks its own type for the key's name",
+    "KeyedVectors.__setitem__": "asks its own arrays",
+    "NNDescent.__setstate__": "compiles a search; a metric that can be called is named in the file",
+    "EnsembleCateEstimator.weights": "asks its own arrays",
+    "FeatureStore.__setitem__": "asks its own attributes",
+    "BaseModel._target_device": "moves its own weights",
+    "Transformer.unpad_inputs": "imports one of a fixed list of models",
+    "VARMAXResults.extend": "computes new results from numbers",
+    "DynamicFactorMQResults.append": "computes new results from numbers",
+    "ARIMAResults.append": "computes new results from numbers",
+    "_ConvNd.__setstate__": "packs its own weights by a fixed operator",
+    "DictConfig.__getattr__": "asks its own items",
 }
 
 
@@ -112,12 +156,14 @@ class Auditor:
     def __init__(self, index: SourceIndex) -> None:
         self._index = index
         self._known: dict[tuple[str, str | None, str, int, int], str | None] = {}
+        self._family: list[tuple[Module, str]] = []
+        """The class under audit and its bases that have source, nearest first."""
 
     def ancestry(self, module: Module, qualname: str, depth: int = 24) -> list[tuple[Module, str] | str]:
         """Return the class and its bases, nearest first; a base that has no source is a string."""
         node = module.classes[qualname]
         found: list[tuple[Module, str] | str] = [(module, qualname)]
-        for expression in node.bases:
+        for expression in _bases(node):
             name = dotted_name(expression)
             full = meaning(module, name) if name else "a computed base"
             where = self._index.find(full)
@@ -133,7 +179,10 @@ class Auditor:
 
     def refusal(self, module: Module, qualname: str) -> str | None:
         """Return why the class must not be listed, or None."""
-        for base in self.ancestry(module, qualname):
+        ancestry = self.ancestry(module, qualname)
+        self._family = [base for base in ancestry if not isinstance(base, str)]
+        self._known = {}
+        for base in ancestry:
             if isinstance(base, str):
                 if base not in _PLAIN and not base.endswith("Mixin"):
                     return f"base {base} has no source here"
@@ -160,7 +209,7 @@ class Auditor:
     def _look(self, body: Definition, owner: tuple[Module, str | None], depth: int) -> str | None:
         local = _local_imports(body, owner[0])
         for call in (node for node in ast.walk(body) if isinstance(node, ast.Call)):
-            name = dotted_name(call.func)
+            name = _callee_name(call.func)
             if name is None:
                 continue
             head, dot, rest = name.partition(".")
@@ -174,23 +223,53 @@ class Auditor:
                 return reason
         return None
 
-    def _follow(self, full: str, name: str, owner: tuple[Module, str | None], depth: int) -> str | None:
-        module, qualname = owner
-        if qualname is not None and name.startswith(("self.", "cls.")) and name.count(".") == 1:
+    def _dispatch(self, name: str, depth: int) -> str | None:
+        """Follow `self.name()` to every class of the family: the call goes to the most derived one."""
+        for module, qualname in self._family:
             for method in _methods(module.classes[qualname]):
-                if method.name == name.partition(".")[2]:
-                    return self._heat(method, owner, depth)
-            return None
+                if method.name == name:
+                    reason = self._heat(method, (module, qualname), depth)
+                    if reason:
+                        return reason
+        return None
+
+    def _follow(self, full: str, name: str, owner: tuple[Module, str | None], depth: int) -> str | None:
+        if owner[1] is not None and _is_own(name):
+            return self._dispatch(name.rpartition(".")[2], depth)
         where = self._index.find(full)
         if where is None or where[1] not in where[0].functions:
             return None
         return self._heat(where[0].functions[where[1]], (where[0], None), depth)
 
 
+def _bases(node: ast.ClassDef) -> Iterator[ast.expr]:
+    """The bases, with `namedtuple(...)` as a tuple and `with_metaclass(Meta, Base)` as its base."""
+    for expression in node.bases:
+        match expression:
+            case ast.Call(func=ast.Name(id="namedtuple") | ast.Attribute(attr="namedtuple")):
+                yield ast.Name("tuple")
+            case ast.Call(func=ast.Name(id="with_metaclass"), args=[_, *bases]):
+                yield from bases
+            case _:
+                yield expression
+
+
 def _methods(node: ast.ClassDef) -> Iterator[Definition]:
     for inner in node.body:
         if isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield inner
+
+
+def _callee_name(func: ast.expr) -> str | None:
+    match func:
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr=name):
+            return f"super.{name}"
+        case _:
+            return dotted_name(func)
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(("self.", "cls.", "super.")) and name.count(".") == 1
 
 
 def _is_setter(method: Definition) -> bool:

@@ -4,7 +4,7 @@ Run by a maintainer, with the site-packages directory that holds the libraries:
 
     python tools/callables/classes.py /path/to/site-packages signatures/callables/allow
 
-Each row of `PLANS` becomes one file. Source is read as syntax trees (see audit.py for what is
+Each row of `PLANS` (plans.py) becomes one file. Source is read as syntax trees (see audit.py for what is
 refused); nothing is imported. The output depends on the sources alone, so a run on the same
 releases writes the same bytes. What was refused, and why, goes to the standard error stream.
 """
@@ -15,70 +15,12 @@ import ast
 import re
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
 import moved
 from audit import Auditor
+from plans import PLANS, Plan
 from source_index import Module, SourceIndex
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one list holds: modules whose name matches `include` and not `exclude`."""
-
-    file: str
-    packages: tuple[str, ...]
-    include: str
-    exclude: str = r"$^"
-
-
-_TORCH = (
-    r"torch\.(nn\.(modules|parameter|utils|parallel\.data_parallel|quantizable|quantized|qat|intrinsic)"
-    r"|optim|ao\.nn|ao\.quantization\.(observer|fake_quantize|qconfig|stubs|qconfig_mapping)$"
-    r"|distributions|utils\.data\.(dataset|sampler|dataloader|distributed)$|utils\.hooks$"
-    r"|amp\.grad_scaler$|cuda\.amp\.grad_scaler$|torch_version$|_tensor$|storage$"
-    r"|utils\.parametrize$|sparse\.semi_structured$|masked\.maskedtensor\.core$)"
-)
-PLANS = (
-    Plan("torch.classes.txt", ("torch",), _TORCH, r"_deprecation|torch\.nn\.modules\._functions"),
-    Plan(
-        "sklearn.classes.txt",
-        ("sklearn",),
-        r"sklearn\.",
-        r"externals|datasets|_testing|_test_common|_plot|utils\.(_repr|_estimator_html|parallel|fixes|discovery)|_build|callback",
-    ),
-    Plan(
-        "scipy.classes.txt",
-        ("scipy",),
-        r"scipy\.(sparse|stats|interpolate|spatial|optimize\._(optimize|root|minimize|numdiff|differentiable)|signal\._(ltisys|short))",
-        r"_lib|_generate|_tools",
-    ),
-    Plan(
-        "pandas.classes.txt",
-        ("pandas",),
-        r"pandas\.core\.(frame|series|generic|flags|indexes|arrays|dtypes|internals|groupby|window|resample|interchange|indexing|base)",
-        r"accessor|arrow\.|interchange",
-    ),
-    Plan("xgboost.classes.txt", ("xgboost",), r"xgboost\.(sklearn|core|callback|training|_typing)"),
-    Plan("lightgbm.classes.txt", ("lightgbm",), r"lightgbm\.(sklearn|basic|callback|engine)"),
-    Plan(
-        "transformers.classes.txt",
-        ("transformers",),
-        r"transformers\.(training_args|trainer_utils|trainer_callback|trainer_pt_utils|modeling_utils|activations|pytorch_utils|configuration_utils|generation\.configuration_utils|utils\.generic|utils\.quantization_config|cache_utils|debug_utils|models\.\w+\.(configuration|modeling|tokenization|image_processing|feature_extraction|processing)_|tokenization_utils|tokenization_python|feature_extraction_utils|image_processing_|processing_utils|integrations\.deepspeed)",
-        r"dummy|auto",
-    ),
-    Plan("accelerate.classes.txt", ("accelerate",), r"accelerate\.(utils\.dataclasses|state|hooks)$"),
-    Plan(
-        "ultralytics.classes.txt",
-        ("ultralytics",),
-        r"ultralytics\.(nn\.(modules|tasks)|utils\.(loss|tal|__init__)$|utils$)",
-    ),
-    Plan("timm.classes.txt", ("timm",), r"timm\.(models|layers|data\.mixup|utils\.(model_ema|agc))"),
-    Plan(
-        "omegaconf.classes.txt", ("omegaconf",), r"omegaconf\.(nodes|base|listconfig|dictconfig|_utils)"
-    ),
-)
 
 # Classes whose instances run threads, files or other processes by their nature.
 _REFUSED_NAMES = re.compile(

@@ -182,7 +182,7 @@ class _Judgement:
             line = decompile_call(stream, call)
             self._report("PKL033", stream, call.offset, cut(line, 120), f"{line}\n{detour.objection}")
         match callee.kind:
-            case CalleeKind.COMPUTED if _fails(stream, call):
+            case CalleeKind.COMPUTED if _fails(stream, call) or conditions.makes_instance(call):
                 pass
             case CalleeKind.COMPUTED:
                 line = decompile_call(stream, call)
@@ -218,6 +218,8 @@ class _Judgement:
                 handed.show(stream, call)
             if checked.named is not None:
                 self._named(stream, call, checked.named)
+            if checked.kept is not None:
+                self._named(stream, call, checked.kept).harmless_calls += 1
             if checked.objection is None:
                 return
             use.objections[call.offset] = checked.objection

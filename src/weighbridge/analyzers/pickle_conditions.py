@@ -8,16 +8,18 @@ from typing import assert_never
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import ByteSource
 from weighbridge.formats.pickle import opcodes as o
-from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, text
+from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, text, type_by_name
 from weighbridge.formats.pickle.literals import NotLiteral, payload
 from weighbridge.formats.pickle.trace import Call, Stream
 from weighbridge.knowledge.callables import CallableKnowledge, Capability, Condition, Judgement, Standing
+from weighbridge.knowledge.resolution import oddity
 
 _LARGEST_SIZE = 1 << 24
 _DEPTH = 16
 _BYTES = frozenset({0x42, 0x43, 0x8E, 0x96, 0x54, 0x55})
 _RECONSTRUCTOR = ("_reconstructor",)
 _HARMLESS = (Standing.ALLOWED, Standing.RECOGNISED)
+_CODECS = (None, "latin1", "latin-1", "utf-8", "utf8", "ascii")
 _TEXTS = frozenset({0x56, 0x58, 0x8C, 0x8D, 0x53})
 _INSTANCES = ("NEWOBJ", "NEWOBJ_EX", "OBJ", "INST")
 _PLAIN_MAKERS = frozenset(
@@ -32,6 +34,16 @@ _METHODCALLERS = frozenset({"_operator.methodcaller", "operator.methodcaller"})
 _THROUGH_PARTIAL = "called through a partial: the arguments that it adds can't be seen"
 _KEEPERS = _PARTIALS | {"collections.defaultdict"}
 """They keep the callable that they are given and run nothing."""
+_CODE_MAKERS = frozenset({"CodeType", "_create_code"})
+_FUNCTION_MAKERS = frozenset(
+    {"FunctionType", "_create_cell", "_create_function", "_create_type", "_make_cell"}
+    | {"_make_empty_cell", "_make_function", "_make_skel_func", "_make_skeleton_class"}
+    | {"_make_skeleton_enum"}
+)
+_FUNCTION_MAKERS_BY_NAME = frozenset({"FunctionType", "_create_function", "_make_function"})
+_CLASS_MAKERS = frozenset({"_create_type", "_make_skel_func", "_make_skeleton_class"})
+_METACLASSES = frozenset({"abc.ABCMeta", "builtins.type", "enum.EnumMeta", "enum.EnumType"})
+_RUN_WHEN_IMPORTED = frozenset({"antigravity", "this", "idlelib.idle"})
 _KEPT = (Condition.LITERAL_ARGUMENTS, Condition.NAMED_ONLY)
 
 
@@ -44,12 +56,14 @@ class Checked:
         payload: bytes that the call loads as a pickle.
         handed: a callable that the call runs or keeps to run.
         named: a callable that the call looks up and does not run.
+        kept: a callable among the arguments whose use was looked into here.
     """
 
     objection: str | None = None
     payload: ByteSource | None = None
     handed: Callee | None = None
     named: Callee | None = None
+    kept: Callee | None = None
 
 
 _FINE = Checked()
@@ -95,15 +109,35 @@ class Conditions:
             case Condition.LITERAL_ARGUMENTS:
                 if len(given) != 1 and self._judge(self._callees.of(call)).canonical == "builtins.type":
                     return Checked("makes a class, with the methods that it is given")
-                return _FINE if self._are_data(given) else Checked("its arguments are not plain data")
+                return self._literal(call, given)
             case Condition.STORED_RESULT:
                 return self._stored(call, given)
             case Condition.WRAPS_FIRST_ARGUMENT | Condition.REBUILDS_FIRST_ARGUMENT:
                 return self._wraps(call, given)
             case Condition.ALLOWED_CLASS_ATTRIBUTE:
-                return self._attribute(given)
+                return self._attribute(call, given)
             case Condition.NESTED_PICKLE:
                 return self._nested(given)
+            case Condition.EMBEDDED_CODE:
+                return _FINE
+            case Condition.FUNCTION_OF_CODE:
+                is_code = self._is_made(given[:1], _CODE_MAKERS)
+                return _FINE if is_code else Checked("the code of the function is computed")
+            case Condition.OWN_FUNCTION_OR_CLASS:
+                is_own = bool(given) and self._is_own(given[0])
+                return _FINE if is_own else Checked("sets the state of what this file did not make")
+            case Condition.CELL_OF_FUNCTION:
+                return _FINE if self._makes_functions() else Checked("a cell without a function")
+            case Condition.KEEPS_OWN_FUNCTIONS:
+                is_own = all(self._is_own_or_data(value) for value in given)
+                return _FINE if is_own else Checked("keeps a callable that is not of this file")
+            case Condition.PLAIN_METACLASS:
+                is_plain = self._makes_plain_class(given)
+                return _FINE if is_plain else Checked("what makes the class is no plain type")
+            case Condition.TYPE_BY_NAME:
+                return self._type_by_name(given)
+            case Condition.KNOWN_MODULE:
+                return self._module(given)
             case _:
                 assert_never(condition)
 
@@ -156,6 +190,14 @@ class Conditions:
             return _FINE
         return Checked("its constructor is called with arguments; its own pickles never do that")
 
+    def _literal(self, call: Call, given: tuple[int, ...]) -> Checked:
+        if not self._are_data(given):
+            return Checked("its arguments are not plain data")
+        codec = text(self._stream, given[1]) if len(given) > 1 else None
+        if self._judge(self._callees.of(call)).canonical == "_codecs.encode" and codec not in _CODECS:
+            return Checked(f"encodes by {codec!r}, which no pickler does")
+        return _FINE
+
     def _are_data(self, values: tuple[int, ...], depth: int = _DEPTH) -> bool:
         return depth > 0 and all(self._is_data(value, depth) for value in values)
 
@@ -205,7 +247,7 @@ class Conditions:
         if wrapped.kind is CalleeKind.COMPUTED:
             return (
                 _FINE
-                if keeps and self._is_method_of_data(given[0])
+                if keeps and (self._is_method_of_data(given[0]) or self._is_own(given[0]))
                 else Checked("what it wraps is computed")
             )
         if wrapped.kind is CalleeKind.METHOD:
@@ -233,16 +275,21 @@ class Conditions:
         base = self._callees.value(given[1])
         return base.kind is CalleeKind.IMPORT and self._judge(base).standing in _HARMLESS
 
-    def _attribute(self, given: tuple[int, ...]) -> Checked:
+    def _attribute(self, call: Call, given: tuple[int, ...]) -> Checked:
+        if self._is_setter_of_dill(given):
+            self.watched.add(call.arguments or -1)
+            return Checked(kept=self._callees.value(given[2]))
         name = text(self._stream, given[1]) if len(given) in (2, 3) else None
         if name is None:
             return Checked("the attribute's name is computed")
         if self._is_attribute_of_data(given[0], name):
             return _FINE
+        if self._is_own(given[0]) and name.isidentifier() and not name.startswith("__"):
+            return _FINE
         if name != "__new__" and (name.startswith("__") or not name.isidentifier()):
             return Checked(f"reaches for {name!r}, Python's own machinery")
         built = self._stream.call_at(given[0])
-        owner = self._callees.value(given[0]) if built is None else self._callees.of(built)
+        owner = self._callees.value(given[0]) if built is None else self._maker(built)
         if owner.kind is not CalleeKind.IMPORT:
             return Checked(f"takes {name!r} from something that is computed")
         standing = self._judge(owner).standing
@@ -259,6 +306,21 @@ class Conditions:
         ):
             return Checked(named=attribute if built is None else owner)
         return Checked(f"takes {name!r} from something that is on no list")
+
+    def _is_setter_of_dill(self, given: tuple[int, ...]) -> bool:
+        """`getattr(dill._dill, "_setattr", setattr)`: what it is called with is judged at that call."""
+        if len(given) != 3 or text(self._stream, given[1]) != "_setattr":
+            return False
+        names = [self._judge(self._callees.value(value)).canonical for value in (given[0], given[2])]
+        return names == ["dill._dill", "builtins.setattr"]
+
+    def _maker(self, built: Call) -> Callee:
+        """What made an instance: the class, also where protocols 0 and 1 go through a function."""
+        maker = self._callees.of(built)
+        if maker.name not in _RECONSTRUCTOR:
+            return maker
+        given = self._callees.arguments(built)
+        return self._callees.value(given[0]) if given else maker
 
     def _is_attribute_of_data(self, owner: int, name: str) -> bool:
         """`{...}.get`: a method of plain data, kept as a value."""
@@ -290,6 +352,8 @@ class Conditions:
     def _fetches_harmless(self, maker: str, given: tuple[int, ...]) -> Checked:
         names = {"methodcaller": given[:1], "attrgetter": given}.get(maker, ())
         spelled = [text(self._stream, value) for value in names]
+        if maker == "itemgetter":
+            spelled = [key for value in given if (key := text(self._stream, value)) is not None]
         for part in [part for name in spelled for part in (name or "__computed").split(".")]:
             if part.startswith("__") or (maker == "methodcaller" and self._is_dangerous_method(part)):
                 return Checked(f"reaches for {part!r} of whatever it is given")
@@ -319,6 +383,56 @@ class Conditions:
         if encoded is None or text(stream, given[1]) not in ("latin1", "latin-1"):
             return None
         return MemorySource(encoded.encode("latin-1", "replace"))
+
+    def _is_made(self, values: tuple[int, ...], makers: frozenset[str]) -> bool:
+        made = self._stream.call_at(values[0]) if values else None
+        return made is not None and self._callees.of(made).name in makers
+
+    def makes_instance(self, call: Call) -> bool:
+        """True where an object of a class that this file makes is made without its constructor."""
+        made = self._stream.call_at(call.callee)
+        maker = self._callees.of(made).name if made is not None else ""
+        is_new = call.opcode in ("NEWOBJ", "NEWOBJ_EX") and maker in _CLASS_MAKERS
+        is_member = maker == "_make_skeleton_enum" and len(self._callees.arguments(call) or ()) == 1
+        return is_new or is_member
+
+    def _makes_functions(self) -> bool:
+        return any(found.name in _FUNCTION_MAKERS_BY_NAME for found in self._stream.imports())
+
+    def _is_own(self, value: int) -> bool:
+        return self._is_made((value,), _FUNCTION_MAKERS)
+
+    def _is_own_or_data(self, value: int) -> bool:
+        return self._is_own(value) or self._is_data(value, _DEPTH) or self._is_harmless_name(value)
+
+    def _is_harmless_name(self, value: int) -> bool:
+        named = self._callees.value(value)
+        return named.kind is CalleeKind.IMPORT and self._judge(named).standing in _HARMLESS
+
+    def _makes_plain_class(self, given: tuple[int, ...]) -> bool:
+        if given and self._stream.opcode(given[0]) in o.TUPLES:
+            return all(self._is_harmless_name(base) for base in self._stream.items(given[0]))
+        return bool(given) and self._judge(self._callees.value(given[0])).canonical in _METACLASSES
+
+    def _type_by_name(self, given: tuple[int, ...]) -> Checked:
+        name = text(self._stream, given[0]) if len(given) == 1 else None
+        return (
+            Checked("the name of a type is computed")
+            if name is None
+            else Checked(named=type_by_name(name))
+        )
+
+    def _module(self, given: tuple[int, ...]) -> Checked:
+        """An imported module runs; one of a known library would be imported anyway."""
+        name = text(self._stream, given[0]) if given else None
+        if name is None or oddity(name, "_"):
+            return Checked("the name of a module is computed")
+        top, _, rest = name.partition(".")
+        if top in self._knowledge.stdlib | self._knowledge.allow.libraries:
+            is_program = "__main__" in name.split(".") or name in _RUN_WHEN_IMPORTED
+            return Checked(f"importing {name} runs a program") if is_program else _FINE
+        # Judged like any name of that library: nobody knows what its import runs.
+        return Checked(named=Callee(CalleeKind.IMPORT, top, rest or top, 4))
 
     def _is_none(self, value: int) -> bool:
         return self._stream.opcode(value) == 0x4E

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from weighbridge.analyzers.pickle_conditions import may_be_kept
 from weighbridge.analyzers.pickle_dtypes import forged_dtypes
 from weighbridge.analyzers.pickle_order import out_of_order
+from weighbridge.analyzers.pickle_templates import forged_templates
 from weighbridge.formats.pickle import opcodes as o
 from weighbridge.formats.pickle.callees import CalleeKind, Callees, text
 from weighbridge.formats.pickle.decompile import decompile, spell
@@ -74,6 +75,8 @@ def odd_states(stream: Stream, callees: Callees, knowledge: CallableKnowledge) -
         yield from _tensor_items(stream, mutation.offset, mutation.target)
     for offset, words in out_of_order(stream, callees):
         yield Odd("PKL034", offset, words, words)
+    for build, made, words in forged_templates(stream, callees):
+        yield Odd("PKL001", build.offset, made, f"{decompile(stream, build.target)}: {words}")
     for build, words in forged_dtypes(stream, callees, dtypes):
         yield Odd("PKL015", build.offset, "numpy.dtype", f"{decompile(stream, build.target)}: {words}")
     yield from _raw_memory(stream)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from weighbridge.formats.pickle.decompile import decompile_call
 from weighbridge.formats.pickle.trace import Call, Import, Stream
-from weighbridge.knowledge.callables import Capability, Judgement, Standing
+from weighbridge.knowledge.callables import Capability, Condition, Judgement, Standing
 
 _SHOWN_CALLS = 3
 
@@ -28,6 +28,25 @@ RULE_OF: dict[Capability, str] = {
     Capability.GLUE: "PKL013",
 }
 """The first capability in this order names the finding."""
+
+
+_NEVER_LEFT = frozenset(
+    {
+        Condition.ALLOWED_CLASS_ATTRIBUTE,
+        Condition.CELL_OF_FUNCTION,
+        Condition.EMBEDDED_CODE,
+        Condition.FUNCTION_OF_CODE,
+        Condition.KNOWN_MODULE,
+        Condition.NESTED_PICKLE,
+        Condition.OWN_FUNCTION_OR_CLASS,
+        Condition.PLAIN_METACLASS,
+        Condition.REBUILDS_FIRST_ARGUMENT,
+        Condition.STORED_RESULT,
+        Condition.TYPE_BY_NAME,
+        Condition.WRAPS_FIRST_ARGUMENT,
+    }
+)
+"""Whoever writes these calls them: they are what a reduction names, and no part of a model."""
 
 
 @dataclass(slots=True)
@@ -60,7 +79,10 @@ def rule_of(use: Use) -> str | None:
         case Standing.RECOGNISED:
             return "PKL022" if use.objections else None
         case Standing.CONDITIONAL:
-            return _capability_rule(use.judgement) if use.objections else None
+            if use.objections:
+                return _capability_rule(use.judgement)
+            is_left = not use.call_count and not use.harmless_calls
+            return "PKL020" if is_left and use.judgement.condition in _NEVER_LEFT else None
         case Standing.DANGEROUS:
             if called or not use.harmless_calls:
                 return _capability_rule(use.judgement) if called else "PKL020"

@@ -14,6 +14,7 @@ _COMMANDS = {
     "scan": "Scan files, folders or Hugging Face repositories, and decide.",
     "explain": "Explain a rule, an ATLAS technique or a mitigation.",
     "rules": "List the rules.",
+    "capability": "Say what a callable can do, and how its source gets there.",
     "disasm": "List what a pickle does, opcode by opcode, without running it.",
 }
 

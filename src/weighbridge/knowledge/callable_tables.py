@@ -28,6 +28,8 @@ class Standing(StrEnum):
     """Harmless only under `Judgement.condition`; otherwise as its capabilities say."""
     DANGEROUS = "dangerous"
     """It has the capabilities named."""
+    REACHES = "reaches"
+    """On no list; the source of its library shows how its arguments get to what does harm."""
     STDLIB = "stdlib"
     """Of the standard library and on no list: no known writer emits it."""
     UNKNOWN = "unknown"
@@ -55,6 +57,29 @@ class Capability(StrEnum):
     GLUE = "glue"
     """Makes another callable run, or computes the name of one."""
 
+    @property
+    def words(self) -> str:
+        """What follows "it can"."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Capability.EXECUTES_CODE: "run code",
+    Capability.SPAWNS_PROCESS: "start programs",
+    Capability.LOADS_NATIVE_CODE: "load native code",
+    Capability.IMPORTS_BY_NAME: "import by name",
+    Capability.READS_FILES: "read files",
+    Capability.WRITES_FILES: "write files",
+    Capability.NETWORK: "use the network",
+    Capability.DESERIALIZES: "load other pickles",
+    Capability.ATTRIBUTE_ACCESS: "reach any attribute",
+    Capability.PROCESS_CONTROL: "control the process",
+    Capability.INSTALLS_PACKAGES: "install packages",
+    Capability.TAMPERS_WITH_SCANNER: "disable a scanner",
+    Capability.USES_CREDENTIALS: "use credentials",
+    Capability.GLUE: "make another callable run",
+}
+
 
 class Condition(StrEnum):
     """When a callable is harmless. Whoever knows the arguments decides; unmet means dangerous."""
@@ -81,6 +106,23 @@ class Condition(StrEnum):
     """It is named (stored, or an argument of an allowed call) and never called."""
     NESTED_PICKLE = "nested-pickle"
     """The first argument is literal bytes; they are scanned as an artifact of their own."""
+    EMBEDDED_CODE = "embedded-code"
+    """It makes a code object of what it is given. Code is read and judged for itself (rules COD...)."""
+    FUNCTION_OF_CODE = "function-of-code"
+    """It makes a function of a code object that this file makes; the function is stored, not called."""
+    OWN_FUNCTION_OR_CLASS = "own-function-or-class"
+    """It sets the state of its first argument: a function, class or cell that this file makes."""
+    CELL_OF_FUNCTION = "cell-of-function"
+    """It makes a cell of a closure: harmless where the file makes functions, and without sense elsewhere."""
+    KEEPS_OWN_FUNCTIONS = "keeps-own-functions"
+    """It keeps callables without calling them: harmless ones, or functions that this file makes."""
+    PLAIN_METACLASS = "plain-metaclass"
+    """It makes a class; its first argument is `type`, `abc.ABCMeta` or the metaclass of enumerations,
+    or the harmless bases of an enumeration."""
+    TYPE_BY_NAME = "type-by-name"
+    """It returns a type of Python for a literal name; the type is judged under its own name."""
+    KNOWN_MODULE = "known-module"
+    """It imports a module by a literal name: of the standard library or of a known library."""
     TORCHSCRIPT_TYPE = "torchscript-type"
     """The pickle is `data.pkl`, `constants.pkl` or the like of a TorchScript archive, whose loader
     takes the name for a type of the archive's own code and imports nothing."""

@@ -7,7 +7,7 @@ is not on the exact list is never `ALLOWED` or `RECOGNISED`, whatever is before 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from weighbridge.knowledge.callable_tables import (
@@ -20,12 +20,21 @@ from weighbridge.knowledge.callable_tables import (
     read_dangerous,
     read_names,
 )
+from weighbridge.knowledge.capabilities import ComputedCapabilities, Reached
 from weighbridge.knowledge.resolution import MAX_COMPONENTS, Renames, is_dunder, oddity
 
 __all__ = ["CallableKnowledge", "Capability", "Condition", "Judgement", "Standing"]
 
 _MAIN = frozenset({"__main__", "__mp_main__"})
+_MAIN_ITSELF = frozenset(
+    {("__main__", "__dict__"), ("__builtin__", "__main__"), ("builtins", "__main__")}
+)
+"""How dill names the globals of a function of the main program; no attribute of that name exists."""
 _TORCHSCRIPT = "__torch__"
+_MOST_REMEMBERED = 10_000
+_WITH_SOURCE = (Standing.STDLIB, Standing.UNKNOWN)
+HARMFUL = frozenset(Capability) - {Capability.ATTRIBUTE_ACCESS, Capability.GLUE}
+"""Capabilities that do harm by themselves; the others need a second callable, which is judged too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,11 @@ class Judgement:
     capabilities: tuple[Capability, ...]
     why: str
     condition: Condition | None = None
+    witness: tuple[str, ...] = ()
+    """For `REACHES`: the way through the library's source to the call that has the first capability."""
+    otherwise: Standing = Standing.UNKNOWN
+    """For `REACHES`: what it would be if its source were not known."""
+    is_class: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,8 @@ class CallableKnowledge:
     """By dotted path; a path covers what lies below it."""
     stdlib: frozenset[str]
     renames: Renames
+    computed: ComputedCapabilities
+    _judged: dict[tuple[str, str, int], Judgement] = field(default_factory=dict)
 
     @classmethod
     def load(cls, directory: Path) -> CallableKnowledge:
@@ -63,11 +79,13 @@ class CallableKnowledge:
         Raises:
             WeighbridgeError: a table is missing or breaks its format.
         """
+        stdlib = read_names(directory / "stdlib.txt")
         return cls(
             AllowList.load(directory / "allow"),
             read_dangerous(directory / "dangerous.tsv"),
-            read_names(directory / "stdlib.txt"),
+            stdlib,
             Renames.load(directory),
+            ComputedCapabilities(directory / "computed", stdlib),
         )
 
     def judge(self, module: str, name: str, *, protocol: int) -> Judgement:
@@ -79,6 +97,16 @@ class CallableKnowledge:
             protocol: the protocol in force at that opcode: below 3 names of Python 2 are renamed,
                 from 4 on dots are walked.
         """
+        if (module, name) in _MAIN_ITSELF:
+            return Judgement(Standing.MAIN, "__main__.__dict__", (), "the names of the loading program")
+        key = (module, name, protocol)
+        if key not in self._judged:
+            if len(self._judged) >= _MOST_REMEMBERED:
+                self._judged.clear()
+            self._judged[key] = self._judge(module, name, protocol)
+        return self._judged[key]
+
+    def _judge(self, module: str, name: str, protocol: int) -> Judgement:
         reached = self.renames.reached(module, name, protocol=protocol)
         entry = self.allow.find(*reached)
         if entry is not None and (protocol >= 4 or "." not in name):
@@ -87,7 +115,39 @@ class CallableKnowledge:
             self._too_long(module, name)
             or self._dangerous(module, name)
             or self._walk(module, name)
-            or self._unlisted(*reached, protocol=protocol)
+            or self._reaching(self._unlisted(*reached, protocol=protocol), *reached, protocol=protocol)
+        )
+
+    def reached(self, module: str, name: str) -> Reached | None:
+        """Return what the source of a callable reaches, under any of the names that it goes by."""
+        for spelling in self.renames.spellings(module, name):
+            if len(spelling) > 1:
+                found = self.computed.find(spelling[0], ".".join(spelling[1:]))
+                if found is not None:
+                    return found
+        return None
+
+    def _reaching(self, unlisted: Judgement, module: str, name: str, *, protocol: int) -> Judgement:
+        """Return the judgement of a name on no list, with what its source shows, where there is any."""
+        is_walked = protocol >= 4 or "." not in name
+        found = self.reached(module, name) if is_walked and unlisted.standing in _WITH_SOURCE else None
+        if found is None:
+            return unlisted
+        harmful = tuple(c for c in (*found.steered, *found.rebuilding) if c in HARMFUL)
+        if not harmful:
+            return unlisted
+        # A class that is harmless to rebuild harms only whoever calls its constructor.
+        rebuilds = any(c in HARMFUL for c in found.rebuilding)
+        condition = Condition.REBUILT if found.is_class and not rebuilds else None
+        return Judgement(
+            Standing.REACHES,
+            f"{module}.{name}",
+            tuple(dict.fromkeys(harmful)),
+            f"as its source says ({found.origin.partition(' (')[0]})",
+            condition,
+            witness=self.computed.witness(found, harmful[0]),
+            otherwise=unlisted.standing,
+            is_class=found.is_class,
         )
 
     def _allowed(self, entry: Entry, canonical: str) -> Judgement:

@@ -14,6 +14,15 @@ _GETATTR = frozenset({("builtins", "getattr"), ("__builtin__", "getattr")})
 _PARTIAL = frozenset({("functools", "partial")})
 _ADD_EXTENSION = frozenset({("copyreg", "add_extension"), ("copy_reg", "add_extension")})
 _BUILDERS = frozenset({"__new__"})
+_TYPES_BY_NAME = frozenset({"_builtin_type", "_load_type"})
+"""Of cloudpickle and dill: they give a type of Python for its name."""
+_NAMES_OF_DILL = {
+    "PartialType": ("functools", "partial"),
+    "ItemGetterType": ("operator", "itemgetter"),
+    "AttrGetterType": ("operator", "attrgetter"),
+    "MethodCallerType": ("operator", "methodcaller"),
+    "SuperType": ("builtins", "super"),
+}
 
 
 class CalleeKind(StrEnum):
@@ -93,6 +102,8 @@ class Callees:
             return self.value(given[0], depth)
         if pair in _GETATTR and len(given) >= 2:
             return self._attribute(given[0], text(self._stream, given[1]), depth)
+        if maker.name in _TYPES_BY_NAME:
+            return type_by_name(text(self._stream, given[0]))
         return _UNKNOWN
 
     def _attribute(self, owner: int, name: str | None, depth: int) -> Callee:
@@ -114,6 +125,14 @@ class Callees:
         found = next((pid for pid in self._stream.persistent_ids() if pid.offset == value), None)
         items = self._stream.items(found.value) if found is not None and found.value is not None else ()
         return self.value(items[1], depth) if len(items) == 4 else _UNKNOWN
+
+
+def type_by_name(name: str | None) -> Callee:
+    """What `_builtin_type("CodeType")` of cloudpickle and `_load_type("slice")` of dill give."""
+    if name is None:
+        return _UNKNOWN
+    module, name = _NAMES_OF_DILL.get(name, ("builtins" if name[:1].islower() else "types", name))
+    return Callee(CalleeKind.IMPORT, module, name, 4)
 
 
 def registered_extensions(stream: Stream) -> dict[int, tuple[str, str]]:
