@@ -104,7 +104,7 @@ _REVIEWED = {
     "CVBooster.__getattr__": "returns a function over its own boosters",
     "Resampler.__getattr__": "asks its own columns",
     "RBFInterpolator.__setstate__": "asks its own arrays for their namespace",
-    "rv_generic.__setstate__": "runs text of its state, which the scanner compares with what scipy writes",
+    "rv_generic.__setstate__": "runs text of its state; the scanner compares it with what scipy writes",
     "Rotation.__setstate__": "asks its own array for its namespace",
     "ModelMixin.__getattr__": "asks its own configuration",
     "ConfigMixin.__getattr__": "asks its own configuration",

@@ -34,14 +34,11 @@ _METHODCALLERS = frozenset({"_operator.methodcaller", "operator.methodcaller"})
 _THROUGH_PARTIAL = "called through a partial: the arguments that it adds can't be seen"
 _KEEPERS = _PARTIALS | {"collections.defaultdict"}
 """They keep the callable that they are given and run nothing."""
-_CODE_MAKERS = frozenset({"CodeType", "_create_code"})
-_FUNCTION_MAKERS = frozenset(
-    {"FunctionType", "_create_cell", "_create_function", "_create_type", "_make_cell"}
-    | {"_make_empty_cell", "_make_function", "_make_skel_func", "_make_skeleton_class"}
-    | {"_make_skeleton_enum"}
-)
-_FUNCTION_MAKERS_BY_NAME = frozenset({"FunctionType", "_create_function", "_make_function"})
-_CLASS_MAKERS = frozenset({"_create_type", "_make_skel_func", "_make_skeleton_class"})
+_FUNCTION_MAKERS = frozenset({"FunctionType", "_create_function", "_make_function"})
+_CODE = frozenset({Condition.EMBEDDED_CODE})
+_CLASSES = frozenset({Condition.PLAIN_METACLASS})
+_OWN = frozenset({Condition.CELL_OF_FUNCTION, Condition.FUNCTION_OF_CODE, Condition.PLAIN_METACLASS})
+"""What makes a function, a class or a cell that nobody else has."""
 _METACLASSES = frozenset({"abc.ABCMeta", "builtins.type", "enum.EnumMeta", "enum.EnumType"})
 _RUN_WHEN_IMPORTED = frozenset({"antigravity", "this", "idlelib.idle"})
 _KEPT = (Condition.LITERAL_ARGUMENTS, Condition.NAMED_ONLY)
@@ -121,7 +118,7 @@ class Conditions:
             case Condition.EMBEDDED_CODE:
                 return _FINE
             case Condition.FUNCTION_OF_CODE:
-                is_code = self._is_made(given[:1], _CODE_MAKERS)
+                is_code = bool(given) and self._is_made(given[0], _CODE)
                 return _FINE if is_code else Checked("the code of the function is computed")
             case Condition.OWN_FUNCTION_OR_CLASS:
                 is_own = bool(given) and self._is_own(given[0])
@@ -384,23 +381,26 @@ class Conditions:
             return None
         return MemorySource(encoded.encode("latin-1", "replace"))
 
-    def _is_made(self, values: tuple[int, ...], makers: frozenset[str]) -> bool:
-        made = self._stream.call_at(values[0]) if values else None
-        return made is not None and self._callees.of(made).name in makers
+    def _is_made(self, value: int, how: frozenset[Condition]) -> bool:
+        made = self._stream.call_at(value)
+        return made is not None and self._judge(self._callees.of(made)).condition in how
 
     def makes_instance(self, call: Call) -> bool:
         """True where an object of a class that this file makes is made without its constructor."""
-        made = self._stream.call_at(call.callee)
-        maker = self._callees.of(made).name if made is not None else ""
-        is_new = call.opcode in ("NEWOBJ", "NEWOBJ_EX") and maker in _CLASS_MAKERS
-        is_member = maker == "_make_skeleton_enum" and len(self._callees.arguments(call) or ()) == 1
-        return is_new or is_member
+        if not self._is_made(call.callee, _CLASSES):
+            return False
+        is_member = len(self._callees.arguments(call) or ()) == 1 and self._is_enumeration(call.callee)
+        return call.opcode in ("NEWOBJ", "NEWOBJ_EX") or is_member
+
+    def _is_enumeration(self, value: int) -> bool:
+        made = self._stream.call_at(value)
+        return made is not None and self._callees.of(made).name == "_make_skeleton_enum"
 
     def _makes_functions(self) -> bool:
-        return any(found.name in _FUNCTION_MAKERS_BY_NAME for found in self._stream.imports())
+        return any(found.name in _FUNCTION_MAKERS for found in self._stream.imports())
 
     def _is_own(self, value: int) -> bool:
-        return self._is_made((value,), _FUNCTION_MAKERS)
+        return self._is_made(value, _OWN)
 
     def _is_own_or_data(self, value: int) -> bool:
         return self._is_own(value) or self._is_data(value, _DEPTH) or self._is_harmless_name(value)
@@ -428,11 +428,16 @@ class Conditions:
         if name is None or oddity(name, "_"):
             return Checked("the name of a module is computed")
         top, _, rest = name.partition(".")
-        if top in self._knowledge.stdlib | self._knowledge.allow.libraries:
-            is_program = "__main__" in name.split(".") or name in _RUN_WHEN_IMPORTED
-            return Checked(f"importing {name} runs a program") if is_program else _FINE
-        # Judged like any name of that library: nobody knows what its import runs.
-        return Checked(named=Callee(CalleeKind.IMPORT, top, rest or top, 4))
+        owner, _, last = name.rpartition(".")
+        if top not in self._knowledge.stdlib | self._knowledge.allow.libraries:
+            # Judged like any name of that library: nobody knows what its import runs.
+            return Checked(named=Callee(CalleeKind.IMPORT, top, rest or top, 4))
+        if "__main__" in name.split(".") or name in _RUN_WHEN_IMPORTED:
+            return Checked(f"importing {name} runs a program")
+        if owner and name != "os.path" and not self._knowledge.computed.has_module(name):
+            # dill gives the attribute of that name where there is no such module.
+            return Checked(named=Callee(CalleeKind.IMPORT, owner, last, 4))
+        return _FINE
 
     def _is_none(self, value: int) -> bool:
         return self._stream.opcode(value) == 0x4E

@@ -113,7 +113,7 @@ class Condition(StrEnum):
     OWN_FUNCTION_OR_CLASS = "own-function-or-class"
     """It sets the state of its first argument: a function, class or cell that this file makes."""
     CELL_OF_FUNCTION = "cell-of-function"
-    """It makes a cell of a closure: harmless where the file makes functions, and without sense elsewhere."""
+    """It makes a cell of a closure: harmless where the file makes functions."""
     KEEPS_OWN_FUNCTIONS = "keeps-own-functions"
     """It keeps callables without calling them: harmless ones, or functions that this file makes."""
     PLAIN_METACLASS = "plain-metaclass"

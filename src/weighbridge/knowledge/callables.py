@@ -203,6 +203,10 @@ class CallableKnowledge:
         """Judge dunder components, modules that run when imported, and walks through modules."""
         dotted = f"{module}.{name}"
         parts = name.split(".")
+        if name == "__dict__" and module.partition(".")[0] not in self.stdlib:
+            why = "the names of a module, as dill writes the globals of its functions"
+            reach = (Capability.ATTRIBUTE_ACCESS,)
+            return Judgement(Standing.CONDITIONAL, dotted, reach, why, Condition.NAMED_ONLY)
         if any(is_dunder(part) for part in parts):
             return _reaches(dotted, "an attribute of Python's own machinery")
         if "__main__" in module.split(".")[1:]:
