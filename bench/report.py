@@ -37,6 +37,16 @@ def render(introduction: str, sections: Sequence[Section], closing: str) -> str:
     return "\n\n".join([*blocks, closing]).rstrip() + "\n"
 
 
+def render_part(sections: Sequence[Section]) -> str:
+    """Return targets and sections one level lower: a part that is measured apart."""
+    targets = [target for section in sections for target in section.targets]
+    blocks = [_table(("target", "measured", ""), _target_rows(targets))]
+    for section in sections:
+        first, *rest = _section_blocks(section)
+        blocks += [f"#{first}", *rest]
+    return "\n\n".join(blocks)
+
+
 def _target_rows(targets: Sequence[Target]) -> list[tuple[str, ...]]:
     return [
         (target.asked, target.measured, "met" if target.is_met else "**not met**") for target in targets

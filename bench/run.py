@@ -38,7 +38,8 @@ from throughput import throughput
 
 _INPUTS, _HOSTILE = WORK / "inputs", WORK / "hostile"
 _RESULTS = ROOT / "bench" / "RESULTS.md"
-_FUZZED = ROOT / "bench" / "fuzzed.md"
+_APART = (ROOT / "bench" / "callables.md", ROOT / "bench" / "fuzzed.md")
+"""Measured by themselves: bench/callables/run.py and hours of fuzzing are not part of this run."""
 
 
 def main() -> None:
@@ -110,8 +111,7 @@ def _memory_words() -> str:
 
 
 def _closing() -> str:
-    """What the fuzzer held, told by whoever ran it: hours are not part of this run."""
-    return _FUZZED.read_text(encoding="utf-8") if _FUZZED.exists() else ""
+    return "\n\n".join(page.read_text(encoding="utf-8").rstrip() for page in _APART if page.exists())
 
 
 if __name__ == "__main__":

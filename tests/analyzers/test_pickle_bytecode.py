@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType
 
-import cloudpickle  # type: ignore[import-untyped]
-import dill  # type: ignore[import-untyped]
+import cloudpickle
+import dill
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -260,3 +260,13 @@ def test_getattr_with_a_computed_name_runs_the_objects_own_lookup(reached: Build
         """
     )
     assert "X>.Libraries.__getattr__" in rows["m.f"]
+
+
+def test_calling_what_eval_returned_is_not_calling_eval(reached: Build) -> None:
+    rows = reached(m="TABLE = eval('dict()')\ndef f(name):\n    return TABLE(name)\n")
+    assert "m.f" not in rows
+
+
+def test_what_a_socket_does_is_remembered_of_a_socket(reached: Build) -> None:
+    rows = reached(m="import _socket\ndef f(where):\n    s = _socket.socket()\n    s.connect(where)\n")
+    assert "T>_socket.socket.connect" in rows["m.f"]

@@ -10,7 +10,7 @@ import enum
 import math
 
 import cloudpickle
-import dill  # type: ignore[import-untyped]
+import dill
 import pytest
 from samples.recipes.assembler import MARKER, call, dict_of, list_of, name, new, stream, text, tuple_of
 

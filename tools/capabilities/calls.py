@@ -348,7 +348,8 @@ class Calls(State):
         self._hand_on(arguments, keywords)
         if name in ("functools.partial", "_functools.partial") and arguments:
             return join(arguments[0][0], (NO_REFERENCES, handed))
-        references = frozenset((("x", name),)) if name in self._kept else NO_REFERENCES
+        has_methods = name in self._kept and name not in self._functions
+        references = frozenset((("x", name),)) if has_methods else NO_REFERENCES
         return (references, mask | handed) if references or mask | handed else NOTHING
 
     def _sink(

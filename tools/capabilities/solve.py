@@ -18,6 +18,8 @@ class Solver:
         self._program = program
         self._sinks = read_sinks()
         self._kept = prefixes(self._sinks)
+        inner = {name.rpartition(".")[0] for name in self._sinks}
+        self._functions = frozenset(self._sinks) - inner
         self._neutral = Neutral()
         self.sink_names = frozenset(self._sinks)
 
@@ -42,7 +44,9 @@ class Solver:
                 continue
             unit.evaluations += 1
             count += 1
-            is_changed = Flow(program, unit, self._sinks, self._kept, self._neutral).run()
+            is_changed = Flow(
+                program, unit, self._sinks, self._kept, self._functions, self._neutral
+            ).run()
             stale = set(program.readers.get(name, ())) if is_changed else set()
             for key in program.changed:
                 stale |= program.readers.get(key, set())

@@ -20,6 +20,7 @@ class State:
         unit: Unit,
         sinks: dict[str, Sink],
         kept: frozenset[str],
+        functions: frozenset[str],
         neutral: Neutral,
     ) -> None:
         self._program = program
@@ -27,6 +28,8 @@ class State:
         self._module: Module = program.modules[unit.module]
         self._sinks = sinks
         self._kept = kept
+        self._functions = functions
+        """Sinks with nothing below them: what they return is not themselves."""
         self._neutral = neutral
         self._env: dict[str, Value] = {}
         self._class: str | None = unit.owner

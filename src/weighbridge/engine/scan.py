@@ -11,6 +11,7 @@ from weighbridge.core.limits import Limits
 from weighbridge.core.report import Coverage, Report
 from weighbridge.engine.panel import Panel, Silence
 from weighbridge.engine.pool import Task, default_jobs, run_tasks
+from weighbridge.engine.source_files import with_source
 from weighbridge.engine.wire import Event, Job
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
 from weighbridge.fetchers.registry import resolve
@@ -80,7 +81,7 @@ def _tasks(fetched: Fetched, limits: Limits, collected: _Collected, panel: Panel
     for item in fetched.items:
         match item:
             case Entry():
-                collected.known += 1
+                collected.files.add(item.name)
                 job = _job(item, limits)
                 yield Task(job, item.open, panel.jobs(job))
             case Problem():
@@ -100,7 +101,8 @@ class _Collected:
     def __init__(self, progress: Progress) -> None:
         self.coverage: list[Coverage] = []
         self.examinations: list[Examination] = []
-        self.known = 0
+        self.files: set[str] = set()
+        """Names of the files met so far."""
         self._done = 0
         self._progress = progress
         self._findings: dict[tuple[str, int | None], Finding] = {}
@@ -116,13 +118,13 @@ class _Collected:
 
     def finish(self, name: str) -> None:
         self._done += 1
-        self._progress(self._done, self.known, name)
+        self._progress(self._done, len(self.files), name)
 
     def findings(self) -> tuple[Finding, ...]:
         """In an order that does not depend on which worker was faster."""
         return tuple(
             sorted(
-                self._findings.values(),
+                with_source(self._findings.values(), self.files),
                 key=lambda found: (found.path, found.offset or 0, found.rule, found.subject),
             )
         )
