@@ -62,6 +62,18 @@ DETOURS = {
     "a program that is imported": call(name(_CLOUD, "subimport"), text("this")),
     "a module whose name is computed": call(name(_CLOUD, "subimport"), call(_TYPE, text("x"))),
     "a type that is no type": call(name(_CLOUD, "_builtin_type"), text("__builtins__")),
+    "a method whose description is code": call(
+        name(_DILL, "_getattr"),
+        name("builtins", "str"),
+        text("split"),
+        text("<method 'split' of 'exec(1)' objects>"),
+    ),
+    "a method of a module": call(
+        name(_DILL, "_getattr"),
+        name("builtins", "str"),
+        text("system"),
+        text("<method 'system' of 'os' objects>"),
+    ),
     "a property around what is imported": call(name("builtins", "property"), _SYSTEM),
     "a setter that is handed on": call(
         name("builtins", "map"), name("builtins", "setattr"), list_of(text("x"))

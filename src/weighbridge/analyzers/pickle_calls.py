@@ -72,6 +72,9 @@ class _Judgement:
         callees = Callees(stream, self._extensions)
         conditions = Conditions(stream, callees, self._knowledge, in_archive=self._artifact.depth > 0)
         self._read_calls(stream, callees, conditions)
+        if any(use.makes_functions for use in self._uses.values()):
+            for use in self._uses.values():
+                use.may_be_global = True
         for odd in odd_states(stream, callees, self._knowledge):
             self._report(odd.rule, stream, odd.offset, odd.subject, odd.evidence)
         self._read_travellers(stream, conditions.watched)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -32,7 +33,7 @@ _METHODS_OF_DATA = frozenset({"__contains__", "__getitem__", "__len__", "__next_
 _PARTIALS = frozenset({"_functools.partial", "functools.partial"})
 _METHODCALLERS = frozenset({"_operator.methodcaller", "operator.methodcaller"})
 _THROUGH_PARTIAL = "called through a partial: the arguments that it adds can't be seen"
-_KEEPERS = _PARTIALS | {"collections.defaultdict"}
+KEEPERS = _PARTIALS | {"collections.defaultdict"}
 """They keep the callable that they are given and run nothing."""
 _FUNCTION_MAKERS = frozenset({"FunctionType", "_create_function", "_make_function"})
 _CODE = frozenset({Condition.EMBEDDED_CODE})
@@ -40,6 +41,11 @@ _CLASSES = frozenset({Condition.PLAIN_METACLASS})
 _OWN = frozenset({Condition.CELL_OF_FUNCTION, Condition.FUNCTION_OF_CODE, Condition.PLAIN_METACLASS})
 """What makes a function, a class or a cell that nobody else has."""
 _METACLASSES = frozenset({"abc.ABCMeta", "builtins.type", "enum.EnumMeta", "enum.EnumType"})
+_SHOWN_METHOD = re.compile(
+    r"<method '(\w+)' of"
+    r" '(?:str|bytes|bytearray|list|dict|set|frozenset|tuple|int|float|complex)' objects>",
+    re.ASCII,
+)
 _RUN_WHEN_IMPORTED = frozenset({"antigravity", "this", "idlelib.idle"})
 _KEPT = (Condition.LITERAL_ARGUMENTS, Condition.NAMED_ONLY)
 
@@ -69,9 +75,7 @@ _FINE = Checked()
 def may_be_kept(judgement: Judgement) -> bool:
     """True for a callable that does no harm while it is a value: the file names it and no more."""
     return (
-        judgement.standing in _HARMLESS
-        or judgement.condition in _KEPT
-        or judgement.canonical in _KEEPERS
+        judgement.standing in _HARMLESS or judgement.condition in _KEPT or judgement.canonical in KEEPERS
     )
 
 
@@ -133,6 +137,8 @@ class Conditions:
                 return _FINE if is_plain else Checked("what makes the class is no plain type")
             case Condition.TYPE_BY_NAME:
                 return self._type_by_name(given)
+            case Condition.METHOD_OF_DATA:
+                return self._method_of_data(given)
             case Condition.KNOWN_MODULE:
                 return self._module(given)
             case _:
@@ -240,7 +246,7 @@ class Conditions:
         if not given or self._is_none(given[0]):
             return _FINE
         wrapped = self._modern(self._callees.value(given[0]))
-        keeps = self._judge(self._callees.of(call)).canonical in _KEEPERS
+        keeps = self._judge(self._callees.of(call)).canonical in KEEPERS
         if wrapped.kind is CalleeKind.COMPUTED:
             return (
                 _FINE
@@ -397,6 +403,7 @@ class Conditions:
         return made is not None and self._callees.of(made).name == "_make_skeleton_enum"
 
     def _makes_functions(self) -> bool:
+        """True where the stream carries code of its own."""
         return any(found.name in _FUNCTION_MAKERS for found in self._stream.imports())
 
     def _is_own(self, value: int) -> bool:
@@ -421,6 +428,12 @@ class Conditions:
             if name is None
             else Checked(named=type_by_name(name))
         )
+
+    def _method_of_data(self, given: tuple[int, ...]) -> Checked:
+        name, shown = (text(self._stream, value) for value in given[1:]) if len(given) == 3 else ("", "")
+        found = _SHOWN_METHOD.fullmatch(shown or "")
+        is_plain = found is not None and found[1] == name and not found[1].startswith("__")
+        return _FINE if is_plain else Checked("evaluates text that is no method of plain data")
 
     def _module(self, given: tuple[int, ...]) -> Checked:
         """An imported module runs; one of a known library would be imported anyway."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from weighbridge.analyzers.pickle_conditions import KEEPERS
 from weighbridge.formats.pickle.decompile import decompile_call
 from weighbridge.formats.pickle.trace import Call, Import, Stream
 from weighbridge.knowledge.callables import Capability, Condition, Judgement, Standing
@@ -47,6 +48,8 @@ _NEVER_LEFT = frozenset(
     }
 )
 """Whoever writes these calls them: they are what a reduction names, and no part of a model."""
+_REDUCE = frozenset({"_functools.reduce", "functools.reduce"})
+"""The same, for `int | None`; other functions of that condition are kept by honest files."""
 
 
 @dataclass(slots=True)
@@ -63,6 +66,13 @@ class Use:
     """Offset of a call -> why its arguments are not harmless."""
     harmless_calls: int = 0
     """Calls of a dangerous callable that were looked into and told by another rule."""
+    may_be_global: bool = False
+    """The file makes functions: it may be a global name that their code uses."""
+
+    @property
+    def makes_functions(self) -> bool:
+        """True where it is called to make a function of code in the file."""
+        return self.judgement.condition is Condition.FUNCTION_OF_CODE and self.call_count > 0
 
     def show(self, stream: Stream, call: Call) -> None:
         """Keep a call as evidence."""
@@ -81,8 +91,7 @@ def rule_of(use: Use) -> str | None:
         case Standing.CONDITIONAL:
             if use.objections:
                 return _capability_rule(use.judgement)
-            is_left = not use.call_count and not use.harmless_calls
-            return "PKL020" if is_left and use.judgement.condition in _NEVER_LEFT else None
+            return "PKL020" if _is_left(use) else None
         case Standing.DANGEROUS:
             if called or not use.harmless_calls:
                 return _capability_rule(use.judgement) if called else "PKL020"
@@ -95,6 +104,14 @@ def rule_of(use: Use) -> str | None:
             return "PKL022" if use.call_count else "PKL023"
         case Standing.MAIN:
             return "PKL024"
+
+
+def _is_left(use: Use) -> bool:
+    """True for what honest files call, where it is named and not called."""
+    judgement = use.judgement
+    if use.call_count or use.harmless_calls or use.may_be_global or judgement.canonical in KEEPERS:
+        return False
+    return judgement.condition in _NEVER_LEFT or judgement.canonical in _REDUCE
 
 
 def _reaching_rule(use: Use) -> str:

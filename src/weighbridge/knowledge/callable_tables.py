@@ -121,6 +121,9 @@ class Condition(StrEnum):
     or the harmless bases of an enumeration."""
     TYPE_BY_NAME = "type-by-name"
     """It returns a type of Python for a literal name; the type is judged under its own name."""
+    METHOD_OF_DATA = "method-of-data"
+    """It fetches a method, given a type, a name and what `repr` says of it: harmless for types of
+    plain data. (dill evaluates a part of the third.)"""
     KNOWN_MODULE = "known-module"
     """It imports a module by a literal name: of the standard library or of a known library."""
     TORCHSCRIPT_TYPE = "torchscript-type"
