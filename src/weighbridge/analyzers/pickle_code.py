@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.pickle_code_traces import may_make_code
 from weighbridge.analyzers.pickle_conditions import Conditions
 from weighbridge.errors import Malformed
 from weighbridge.formats.bytecode.building import FEWEST_ARGUMENTS, code_from_arguments
@@ -20,7 +21,7 @@ from weighbridge.formats.pickle.callees import Callee, CalleeKind, Callees, regi
 from weighbridge.formats.pickle.decompile import cut, decompile
 from weighbridge.formats.pickle.literals import NotLiteral
 from weighbridge.formats.pickle.reader import is_plausible
-from weighbridge.formats.pickle.trace import Call, Import, Stream
+from weighbridge.formats.pickle.trace import Call, Stream
 
 _MOST_ARGUMENTS = 21
 _MAX_DEPTH = 40
@@ -31,8 +32,6 @@ _BYTES = frozenset({0x42, 0x43, 0x8E, 0x96, 0x54, 0x55})
 _LOADS = frozenset({"load", "loads"})
 _MAKERS = frozenset({"CodeType", "_create_code"})
 _IMPORTERS = frozenset({"subimport", "_import_module", "import_module", "__import__"})
-_TRACES = ("marshal", "CodeType", "_create_code", "_builtin_type", "_load_type", "_make_function")
-"""A pickle that has none of these in the name of an import makes code in no way that we know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def embedded_code(streams: Sequence[Stream], context: Context) -> Iterator[Embed
     for stream in streams:
         if stream.start > 0 and stream.flattened is None and not is_plausible(stream):
             continue
-        if not any(_is_trace(found) for found in stream.imports()):
+        if not may_make_code(stream):
             continue
         extensions |= registered_extensions(stream)
         for found in _Finder(stream, extensions, context).run():
@@ -74,13 +73,6 @@ def embedded_code(streams: Sequence[Stream], context: Context) -> Iterator[Embed
                 seen.add(found.offset)
                 context.budget.check_time()
                 yield found
-
-
-def _is_trace(found: Import) -> bool:
-    if found.module is None or found.name is None:
-        return True
-    name = f"{found.module}.{found.name}"
-    return name == "new.code" or any(trace in name for trace in _TRACES)
 
 
 class _Finder:

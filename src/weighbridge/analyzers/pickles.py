@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from weighbridge.analyzers.inspection import Context, Event
-from weighbridge.analyzers.pickle_bytecode import code_objects
 from weighbridge.analyzers.pickle_calls import Judged, judge
+from weighbridge.analyzers.pickle_code_traces import may_make_code
 from weighbridge.analyzers.pickle_payloads import embedded_pickles
 from weighbridge.analyzers.pickle_scripts import scripts
 from weighbridge.analyzers.pickle_structure import structure_findings
@@ -47,7 +47,7 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     contents = read_contents(artifact.source, context.budget.limits)
     judged = judge(artifact, contents.streams, context)
     yield from judged.findings
-    yield from code_objects(artifact, contents.streams, context)
+    yield from _code(artifact, contents, context)
     if judged.runs_code:
         yield from scripts(artifact, contents.streams, context)
     yield from structure_findings(artifact, contents)
@@ -58,6 +58,13 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     yield from _storages(artifact, contents)
     yield from _damage(artifact, contents, judged)
     yield from _limits(artifact, contents, context)
+
+
+def _code(artifact: Artifact, contents: Contents, context: Context) -> Iterator[Event]:
+    if any(may_make_code(stream) for stream in contents.streams):
+        from weighbridge.analyzers.pickle_bytecode import code_objects  # slow to load, rarely needed
+
+        yield from code_objects(artifact, contents.streams, context)
 
 
 def _disguise(artifact: Artifact) -> Iterator[Finding]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.limits import Budget
-from weighbridge.formats.identify import Format
+
+if TYPE_CHECKING:  # the supervisor identifies nothing: it must not load the parsers
+    from weighbridge.formats.identify import Format
 
 
 class EngineName(StrEnum):
