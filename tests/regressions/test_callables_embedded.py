@@ -146,6 +146,37 @@ def test_a_class_by_cloudpickle_is_at_most_medium(honest: object) -> None:
     assert _gravest(seen) <= Severity.MEDIUM
 
 
+class _Loud:
+    def __setstate__(self, state: dict[str, int]) -> None:
+        self.state = state
+
+
+class _Proxy:
+    def __init__(self, inner: object) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+
+class _Root:
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = "derived"
+
+
+class _Leaf(_Root): ...
+
+
+@pytest.mark.parametrize("value", [_Loud(), _Proxy(3), _Leaf], ids=["state", "attribute", "subclass"])
+def test_a_class_whose_code_runs_while_it_is_loaded_is_high(value: object) -> None:
+    cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["_"]))
+    try:
+        seen = scan(cloudpickle.dumps(value))
+    finally:
+        cloudpickle.unregister_pickle_by_value(__import__(__name__, fromlist=["_"]))
+    assert _gravest(seen) >= Severity.HIGH
+
+
 def test_an_object_of_an_own_class_is_made_without_more() -> None:
     seen = scan(stream(new(_skeleton(_TYPE, text("X"), tuple_of(), dict_of(), text("id"), text("")))))
     assert _gravest(seen) <= Severity.MEDIUM

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import assert_never
 
+from weighbridge.analyzers.pickle_own_classes import ON_DERIVING, methods_that_run
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import ByteSource
 from weighbridge.formats.pickle import opcodes as o
@@ -90,6 +91,7 @@ class Conditions:
         self._knowledge = knowledge
         self._in_archive = in_archive
         self._states: dict[int, int] | None = None
+        self._running: frozenset[str] | None = None
         self.watched: set[int] = set()
         """Tuples whose callables were looked into together with what they are called with."""
 
@@ -392,11 +394,16 @@ class Conditions:
         return made is not None and self._judge(self._callees.of(made)).condition in how
 
     def makes_instance(self, call: Call) -> bool:
-        """True where an object of a class that this file makes is made without its constructor."""
-        if not self._is_made(call.callee, _CLASSES):
+        """True where an object of a class that this file makes is made, and no code of the file runs."""
+        if not self._is_made(call.callee, _CLASSES) or self._methods_that_run():
             return False
         is_member = len(self._callees.arguments(call) or ()) == 1 and self._is_enumeration(call.callee)
         return call.opcode in ("NEWOBJ", "NEWOBJ_EX") or is_member
+
+    def _methods_that_run(self) -> frozenset[str]:
+        if self._running is None:
+            self._running = methods_that_run(self._stream, self._is_own)
+        return self._running
 
     def _is_enumeration(self, value: int) -> bool:
         made = self._stream.call_at(value)
@@ -417,6 +424,8 @@ class Conditions:
         return named.kind is CalleeKind.IMPORT and self._judge(named).standing in _HARMLESS
 
     def _makes_plain_class(self, given: tuple[int, ...]) -> bool:
+        if self._methods_that_run() & ON_DERIVING:
+            return False
         if given and self._stream.opcode(given[0]) in o.TUPLES:
             return all(self._is_harmless_name(base) for base in self._stream.items(given[0]))
         return bool(given) and self._judge(self._callees.value(given[0])).canonical in _METACLASSES
