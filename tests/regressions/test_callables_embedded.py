@@ -167,7 +167,21 @@ class _Root:
 class _Leaf(_Root): ...
 
 
-@pytest.mark.parametrize("value", [_Loud(), _Proxy(3), _Leaf], ids=["state", "attribute", "subclass"])
+class _Endless:
+    def __iter__(self) -> object:
+        return iter(())
+
+
+class _Listed:
+    """Pickled, it is `list(_Endless())`; it is never unpickled."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return list, (_Endless(),)
+
+
+@pytest.mark.parametrize(
+    "value", [_Loud(), _Proxy(3), _Leaf, _Listed()], ids=["state", "attribute", "subclass", "argument"]
+)
 def test_a_class_whose_code_runs_while_it_is_loaded_is_high(value: object) -> None:
     cloudpickle.register_pickle_by_value(__import__(__name__, fromlist=["_"]))
     try:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import assert_never
 
-from weighbridge.analyzers.pickle_own_classes import ON_DERIVING, methods_that_run
+from weighbridge.analyzers.pickle_own_classes import ON_DERIVING, handed_values, methods_that_run
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import ByteSource
 from weighbridge.formats.pickle import opcodes as o
@@ -41,6 +41,7 @@ _CODE = frozenset({Condition.EMBEDDED_CODE})
 _CLASSES = frozenset({Condition.PLAIN_METACLASS})
 _OWN = frozenset({Condition.CELL_OF_FUNCTION, Condition.FUNCTION_OF_CODE, Condition.PLAIN_METACLASS})
 """What makes a function, a class or a cell that nobody else has."""
+_KEEPING = _OWN | {Condition.KEEPS_OWN_FUNCTIONS, Condition.OWN_FUNCTION_OR_CLASS}
 _METACLASSES = frozenset({"abc.ABCMeta", "builtins.type", "enum.EnumMeta", "enum.EnumType"})
 _SHOWN_METHOD = re.compile(
     r"<method '(\w+)' of"
@@ -92,6 +93,7 @@ class Conditions:
         self._in_archive = in_archive
         self._states: dict[int, int] | None = None
         self._running: frozenset[str] | None = None
+        self._handed: frozenset[int] | None = None
         self.watched: set[int] = set()
         """Tuples whose callables were looked into together with what they are called with."""
 
@@ -397,6 +399,8 @@ class Conditions:
         """True where an object of a class that this file makes is made, and no code of the file runs."""
         if not self._is_made(call.callee, _CLASSES) or self._methods_that_run():
             return False
+        if call.offset in self._handed_values():
+            return False
         is_member = len(self._callees.arguments(call) or ()) == 1 and self._is_enumeration(call.callee)
         return call.opcode in ("NEWOBJ", "NEWOBJ_EX") or is_member
 
@@ -404,6 +408,15 @@ class Conditions:
         if self._running is None:
             self._running = methods_that_run(self._stream, self._is_own)
         return self._running
+
+    def _handed_values(self) -> frozenset[int]:
+        if self._handed is None:
+            self._handed = handed_values(self._stream, self._keeps)
+        return self._handed
+
+    def _keeps(self, call: Call) -> bool:
+        judgement = self._judge(self._callees.of(call))
+        return judgement.canonical in KEEPERS or judgement.condition in _KEEPING
 
     def _is_enumeration(self, value: int) -> bool:
         made = self._stream.call_at(value)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from weighbridge.formats.pickle import opcodes as o
 from weighbridge.formats.pickle.callees import text
-from weighbridge.formats.pickle.trace import Stream
+from weighbridge.formats.pickle.trace import Call, Stream
 
 ON_DERIVING = frozenset({"__init_subclass__", "__prepare__", "__set_name__", "__subclasshook__"})
 _ON_LOADING = ON_DERIVING | frozenset(
@@ -50,3 +50,18 @@ def methods_that_run(stream: Stream, is_function: Callable[[int], bool]) -> froz
 def _is_judged_elsewhere(stream: Stream, value: int) -> bool:
     """True for None and for a name: what is imported is judged by what it is."""
     return stream.opcode(value) == _NONE or stream.import_at(value) is not None
+
+
+def handed_values(stream: Stream, keeps: Callable[[Call], bool]) -> frozenset[int]:
+    """Return the values that are arguments of calls: whoever is called may run their methods.
+
+    Args:
+        stream: its containers are recorded here.
+        keeps: whether a call only keeps what it is given.
+    """
+    stream.record_all()
+    found: set[int] = set()
+    for call in stream.calls():
+        if call.opcode not in ("NEWOBJ", "NEWOBJ_EX") and call.arguments is not None and not keeps(call):
+            found.update(stream.items(call.arguments))
+    return frozenset(found)
