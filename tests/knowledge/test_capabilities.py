@@ -129,6 +129,13 @@ def test_tables_that_are_not_there_are_an_error(tmp_path: Path) -> None:
         ComputedCapabilities(tmp_path, frozenset())
 
 
+def test_a_table_that_cannot_be_read_is_not_taken_for_nothing_known(tmp_path: Path) -> None:
+    (tmp_path / "python.txt").write_text(PYTHON)
+    (tmp_path / "lib.txt").mkdir()
+    with pytest.raises(WeighbridgeError, match="cannot read"):
+        ComputedCapabilities(tmp_path, frozenset()).find("lib", "run")
+
+
 @pytest.fixture(scope="module")
 def knowledge() -> CallableKnowledge:
     return CallableKnowledge.load(signatures_dir() / "callables")

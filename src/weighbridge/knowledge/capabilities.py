@@ -205,12 +205,20 @@ class ComputedCapabilities:
 
 
 def _read(directory: Path, name: str) -> bytes:
+    """Return a table, empty where there is none of that package.
+
+    Raises:
+        WeighbridgeError: there is one, and it can't be read: not the same as nothing known.
+    """
     if not name.isidentifier():
         return b""
+    file = directory / f"{name}.txt"
     try:
-        return (directory / f"{name}.txt").read_bytes()
-    except OSError:
+        return file.read_bytes()
+    except FileNotFoundError:
         return b""
+    except OSError as error:
+        raise WeighbridgeError(f"cannot read {str(file)!r}: {error.strerror}") from error
 
 
 def _bytes(text: str) -> bytes:
