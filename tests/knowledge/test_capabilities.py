@@ -113,6 +113,8 @@ def test_constructing_and_rebuilding_are_told_apart(computed: ComputedCapabiliti
         ("", ""),
         ("lib\n[x", "y"),
         ("lib\udc80", "run"),
+        ("a" * 5000, "run"),
+        ("é" * 200, "run"),
         ("lib", "run\udc80"),
     ],
 )

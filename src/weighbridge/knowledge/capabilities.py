@@ -38,6 +38,7 @@ _LETTERS = {
 _PYTHON = "python"
 _GIVEN = "a_callable_that_it_is_given"
 """What stands for a hop where glue runs whatever its caller hands in."""
+_LONGEST_PACKAGE = 100
 _LONGEST_WITNESS = 12
 _LONGEST_WAY = 8
 """Other names and bases that are followed from one name to its row."""
@@ -210,8 +211,8 @@ def _read(directory: Path, name: str) -> bytes:
     Raises:
         WeighbridgeError: there is one, and it can't be read: not the same as nothing known.
     """
-    if not name.isidentifier():
-        return b""
+    if not (name.isascii() and name.isidentifier() and len(name) <= _LONGEST_PACKAGE):
+        return b""  # a name from the file that is scanned: never a path, never too long for one
     file = directory / f"{name}.txt"
     try:
         return file.read_bytes()
