@@ -4,7 +4,9 @@
 
 Each `recipes/*.py` has `samples()`, which yields (relative file name, bytes). The standard library
 is all that it takes, and the same version of this folder gives the same bytes everywhere. What a
-scan must say of each file stands in EXPECTED.toml.
+scan must say of each file stands in expected/*.toml: its verdict, and every rule at low or above
+that it must hit (info is left out). `.twin` in a name marks the benign twin; pickles/pko-NN are
+tricks on the level of opcodes, pickles/pkc-NN on that of containers.
 
 The samples are made from opcodes and headers, never by dumping an object. Where one would run
 something, it would print a marker word.

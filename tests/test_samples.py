@@ -1,6 +1,6 @@
 """The end-to-end test: every sample, through the real program, gives what is expected of it.
 
-`samples/build.py` writes them; `samples/EXPECTED.toml` says the verdict of each, and every rule at
+`samples/build.py` writes them; `samples/expected/*.toml` say the verdict of each, and every rule at
 low or above that it must hit.
 """
 
@@ -30,7 +30,12 @@ COMPLETE = ("analyzed", "opaque")
 
 def _expected() -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, str]]]:
     """What is expected of each file, and the rules that no single file can hit."""
-    files = tomllib.loads((SAMPLES / "EXPECTED.toml").read_text(encoding="utf-8"))
+    files: dict[str, dict[str, Any]] = {}
+    for page in sorted((SAMPLES / "expected").glob("*.toml")):
+        entries = tomllib.loads(page.read_text(encoding="utf-8"))
+        elsewhere = files.get(NOT_A_FILE, {}) | entries.get(NOT_A_FILE, {})
+        assert not files.keys() & entries.keys() - {NOT_A_FILE}, f"{page.name} repeats a sample"
+        files |= entries | {NOT_A_FILE: elsewhere}
     return files, files.pop(NOT_A_FILE)
 
 

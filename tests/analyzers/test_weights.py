@@ -49,7 +49,7 @@ def _load_samples() -> dict[str, bytes]:
 
 
 SAMPLES = _load_samples()
-EXPECTED = tomllib.loads((ROOT / "samples" / "EXPECTED.toml").read_text())
+EXPECTED = tomllib.loads((ROOT / "samples" / "expected" / "weights.toml").read_text())
 
 
 def events_of(inspect: Inspect, data: bytes, *, name: str = "model") -> list[Event]:

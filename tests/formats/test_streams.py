@@ -26,7 +26,7 @@ from weighbridge.formats.archive.streams import (
     detect_stream,
     open_stream,
 )
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 
 
 def zfile(data: bytes, *, length: int | None = None, pad: bytes = b"") -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.opinions.interface import Subject
 
 EVIL = b"cposix\nsystem\n(S'echo weighbridge-marker'\ntR."

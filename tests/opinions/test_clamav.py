@@ -10,7 +10,7 @@ from tests.opinions.fake_clamd import MARKER, SIGNATURE, fake_clamd
 from tests.opinions.subjects import budget, subject
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.opinions.clamav import MAX_BYTES, ClamavOpinion
 from weighbridge.opinions.clamd_client import parse_address
 from weighbridge.opinions.interface import Stance, Subject

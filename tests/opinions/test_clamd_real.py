@@ -18,7 +18,7 @@ import pytest
 
 from tests.opinions.fake_clamd import MARKER, SIGNATURE
 from tests.opinions.subjects import PLAIN, budget, subject
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.opinions.clamav import ClamavOpinion
 from weighbridge.opinions.clamd_client import parse_address
 from weighbridge.opinions.interface import Stance

@@ -10,7 +10,7 @@ import pytest
 
 from tests.opinions.subjects import EVIL, PLAIN, UNKNOWN_CALLED, budget, subject
 from weighbridge.engine.second_opinion import examine
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.opinions.fickling_opinion import MAX_OPCODES, FicklingOpinion
 from weighbridge.opinions.interface import OpinionResult, Stance
 

@@ -10,7 +10,7 @@ from tests.opinions.subjects import budget, subject
 from weighbridge.core.limits import MIB
 from weighbridge.engine.second_opinion import examine
 from weighbridge.errors import UsageError
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.knowledge.locate import signatures_dir
 from weighbridge.opinions.interface import OpinionResult, Stance
 from weighbridge.opinions.yara_rules import YaraOpinion

@@ -15,7 +15,8 @@ from weighbridge.bytesource.slice import SliceSource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
-from weighbridge.formats.identify import Format, identify
+from weighbridge.formats.identify import identify
+from weighbridge.formats.kinds import Format
 from weighbridge.formats.pickle.contents import Contents, read_contents
 from weighbridge.formats.pickle.literals import memo_index
 from weighbridge.formats.pickle.reader import Gap

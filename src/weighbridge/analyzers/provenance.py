@@ -8,7 +8,7 @@ from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact, Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.formats.lfs_pointer import LfsPointer, parse_lfs_pointer
 
 _UNSAFE = frozenset({"unsafe", "malicious", "infected", "dangerous"})

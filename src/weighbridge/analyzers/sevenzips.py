@@ -17,7 +17,7 @@ from weighbridge.formats.archive.sevenzip import (
     SevenZipContent,
     read_sevenzip,
 )
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 
 _ENCRYPTED, _TRAILING = "ARC008", "ARC011"
 _LONGEST_LINK = 4096

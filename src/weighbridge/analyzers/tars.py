@@ -23,7 +23,7 @@ from weighbridge.formats.archive.tar import read_tar
 from weighbridge.formats.archive.tar_events import TarAnomaly, TarAnomalyKind, TarMember
 from weighbridge.formats.archive.tar_headers import TarKind
 from weighbridge.formats.archive.tar_sparse import SparseMap, SparseSource, is_ordered
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 
 _LONGEST_NAME = 4096
 _DEVICE, _SETUID, _BOMB, _DUPLICATE = "ARC005", "ARC006", "ARC007", "ARC014"

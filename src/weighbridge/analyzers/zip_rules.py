@@ -10,7 +10,7 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.archive.zip_anomalies import ZipAnomaly, ZipAnomalyKind
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 
 RULES: Mapping[ZipAnomalyKind, str | None] = {
     ZipAnomalyKind.NAMES_DIFFER: "ZIP001",

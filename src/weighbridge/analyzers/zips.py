@@ -37,7 +37,7 @@ from weighbridge.formats.archive.zip_members import (
 from weighbridge.formats.archive.zip_records import FLAG_DESCRIPTOR, METHOD_STORED, View, ZipMember
 from weighbridge.formats.archive.zip_remote import SMALL_BYTES, Extent, extents, prefetch_pickle, windows
 from weighbridge.formats.archive.zip_series import archive_series
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.formats.torch_storages import storage_keys
 
 _PLAIN_BUT_FLAGGED = "ZIP002"

@@ -2,88 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+from typing import Final, cast
 
-from weighbridge.analyzers.inspection import Analyzer, Context, Event
-from weighbridge.core.artifact import Artifact
-from weighbridge.core.report import Coverage, Outcome
-from weighbridge.formats.identify import Format
+from weighbridge.analyzers.inspection import Analyzer
+from weighbridge.core.report import Outcome
+from weighbridge.formats.kinds import Format
 
-_STREAMS = (
-    Format.GZIP,
-    Format.BZ2,
-    Format.XZ,
-    Format.LZMA,
-    Format.ZLIB,
-    Format.LZ4,
-    Format.ZSTD,
-    Format.JOBLIB_ZFILE,
-)
+_ANALYZERS: Final[dict[Format, str]] = {
+    Format.PICKLE: "pickles:inspect",
+    Format.ZIP: "zips:inspect",
+    Format.TAR: "tars:inspect",
+    Format.SEVENZIP: "sevenzips:inspect",
+    Format.GZIP: "compressed:inspect",
+    Format.BZ2: "compressed:inspect",
+    Format.XZ: "compressed:inspect",
+    Format.LZMA: "compressed:inspect",
+    Format.ZLIB: "compressed:inspect",
+    Format.LZ4: "compressed:inspect",
+    Format.ZSTD: "compressed:inspect",
+    Format.JOBLIB_ZFILE: "compressed:inspect",
+    Format.NPY: "npy:inspect",
+    Format.SAFETENSORS: "safetensors:inspect",
+    Format.GGUF: "gguf:inspect",
+    Format.LFS_POINTER: "provenance:inspect_pointer",
+    # Documents: JSON, and text of every kind, go to whoever knows their shape.
+    Format.JSON: "json_documents:inspect",
+    Format.TEXT: "text_documents:inspect",
+}
+"""Module of `weighbridge.analyzers` and function; imported when the format is first met."""
 
 
 def analyzer_of(kind: Format) -> Analyzer | None:
     """The analyzer of a format, imported when it is first needed; None for those without one."""
-    if kind in _STREAMS:
-        from weighbridge.analyzers import compressed
-
-        return compressed.inspect
-    match kind:
-        case Format.PICKLE:
-            from weighbridge.analyzers import pickles
-
-            return pickles.inspect
-        case Format.ZIP:
-            from weighbridge.analyzers import zips
-
-            return zips.inspect
-        case Format.TAR:
-            from weighbridge.analyzers import tars
-
-            return tars.inspect
-        case Format.SEVENZIP:
-            from weighbridge.analyzers import sevenzips
-
-            return sevenzips.inspect
-        case Format.NPY:
-            from weighbridge.analyzers import npy
-
-            return npy.inspect
-        case Format.SAFETENSORS:
-            from weighbridge.analyzers import safetensors
-
-            return safetensors.inspect
-        case Format.GGUF:
-            from weighbridge.analyzers import gguf
-
-            return gguf.inspect
-        case Format.LFS_POINTER:
-            from weighbridge.analyzers import provenance
-
-            return provenance.inspect_pointer
-        case Format.JSON:
-            return inspect_json
-        case _:
-            return None
-
-
-def inspect_json(artifact: Artifact, context: Context) -> Iterator[Event]:
-    """An index of shards is followed; other configuration is data to this version."""
-    if ".index." in artifact.name and artifact.name.endswith(".json"):
-        from weighbridge.analyzers import shard_index
-
-        yield from shard_index.inspect(artifact, context)
-    else:
-        yield Coverage(path=artifact.path, format=Format.JSON, outcome=Outcome.OPAQUE)
+    place = _ANALYZERS.get(kind)
+    if place is None:
+        return None
+    module, _, function = place.partition(":")
+    return cast(Analyzer, getattr(importlib.import_module(f"weighbridge.analyzers.{module}"), function))
 
 
 _NOT_YET = "a loader can run what is in it, and this version does not read it"
 
-WITHOUT_ANALYZER: dict[Format, tuple[Outcome, str]] = {
+WITHOUT_ANALYZER: Final[dict[Format, tuple[Outcome, str]]] = {
     Format.HDF5: (Outcome.UNSUPPORTED, f"HDF5 (Keras weights or model): {_NOT_YET}"),
-    Format.KERAS: (Outcome.UNSUPPORTED, f"Keras model: {_NOT_YET}"),
-    Format.ONNX: (Outcome.UNSUPPORTED, f"ONNX graph: {_NOT_YET}"),
-    Format.TENSORFLOW: (Outcome.UNSUPPORTED, f"TensorFlow graph: {_NOT_YET}"),
+    Format.KERAS_METADATA: (Outcome.UNSUPPORTED, f"Keras metadata: {_NOT_YET}"),
+    Format.SAVED_MODEL: (Outcome.UNSUPPORTED, f"TensorFlow SavedModel: {_NOT_YET}"),
+    Format.GRAPH_DEF: (Outcome.UNSUPPORTED, f"TensorFlow graph: {_NOT_YET}"),
+    Format.META_GRAPH: (Outcome.UNSUPPORTED, f"TensorFlow graph: {_NOT_YET}"),
+    Format.CHECKPOINT_INDEX: (Outcome.UNSUPPORTED, f"TensorFlow checkpoint: {_NOT_YET}"),
     Format.TFLITE: (Outcome.UNSUPPORTED, f"TFLite model: {_NOT_YET}"),
+    Format.ONNX: (Outcome.UNSUPPORTED, f"ONNX graph: {_NOT_YET}"),
+    Format.EXECUTORCH: (Outcome.UNSUPPORTED, f"ExecuTorch program: {_NOT_YET}"),
     Format.RAR: (Outcome.UNSUPPORTED, "RAR archive: unpack it and scan the folder"),
     Format.ELF: (Outcome.UNSUPPORTED, f"native code (ELF): {_NOT_YET}"),
     Format.PE: (Outcome.UNSUPPORTED, f"native code (PE): {_NOT_YET}"),
@@ -94,7 +64,6 @@ WITHOUT_ANALYZER: dict[Format, tuple[Outcome, str]] = {
         Outcome.OPAQUE,
         "Python source: not judged by this version; read it before you trust it",
     ),
-    Format.TEXT: (Outcome.OPAQUE, ""),
     Format.IMAGE: (Outcome.OPAQUE, ""),
     Format.AUDIO: (Outcome.OPAQUE, ""),
     Format.PDF: (Outcome.OPAQUE, ""),

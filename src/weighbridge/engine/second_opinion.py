@@ -14,7 +14,7 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import guarded, inspect_tree
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.opinions.interface import (
     Examination,
     OpinionEngine,

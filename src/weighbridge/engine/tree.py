@@ -17,14 +17,14 @@ from weighbridge.core.limits import Limits
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.dispatch import INERT, PROMISES, WITHOUT_ANALYZER, analyzer_of
 from weighbridge.errors import LimitReached, Malformed, ReadError
-from weighbridge.formats.identify import Format, identify
+from weighbridge.formats.identify import identify
+from weighbridge.formats.kinds import Format
 
 Emit = Callable[[Finding | Coverage], None]
 Look = Callable[[Artifact, tuple[Format, ...], bool], None]
 """Told of each artifact once it was walked: what it is, and whether it is suspect (see `Subject`)."""
 
 _WORST = (Outcome.FAILED, Outcome.LIMITED, Outcome.UNSUPPORTED, Outcome.ANALYZED, Outcome.OPAQUE)
-_KERAS_MEMBERS = frozenset({"config.json", "metadata.json"})
 
 
 def guarded(step: Callable[[], None], limits: Limits) -> tuple[Outcome, str] | None:
@@ -69,7 +69,6 @@ class _Visit:
         self._look = look
         self._has_findings = False
         self._outcomes: list[tuple[Outcome, str]] = []
-        self._members: set[str] = set()
         self._formats: tuple[Format, ...] = (Format.UNKNOWN,)
 
     def run(self) -> Coverage:
@@ -77,9 +76,6 @@ class _Visit:
         if not self._outcomes:
             for kind in self._formats:
                 self._inspect(kind)
-        if self._members >= _KERAS_MEMBERS:
-            self._formats = (Format.KERAS, *self._formats)
-            self._outcomes.append(WITHOUT_ANALYZER[Format.KERAS])
         self._look(self._artifact, self._formats, self._is_suspect())
         return self._row()
 
@@ -110,7 +106,6 @@ class _Visit:
         for event in analyze(self._artifact, self._context):
             match event:
                 case Artifact():
-                    self._members.add(event.name)
                     inspect_tree(event, self._context, self._emit, self._look)
                 case Coverage() if event.path == self._artifact.path:
                     self._outcomes.append((event.outcome, event.detail))

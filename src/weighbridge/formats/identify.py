@@ -8,100 +8,43 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import PurePosixPath
 
 from weighbridge.core.artifact import ByteSource
+from weighbridge.formats.kinds import Format
 from weighbridge.formats.pickle.opcodes import OPCODES, Argument
 from weighbridge.formats.pickle.reader import as_indexable, is_plausible, read_one
 from weighbridge.formats.pickle.trace import Halt, Stream
+from weighbridge.formats.recognise import (
+    boosters,
+    datasets,
+    executables,
+    graphs,
+    hdf5_keras,
+    languages,
+    tensorflow,
+    torch,
+)
+from weighbridge.formats.recognise.probe import Probe
 
-
-class Format(StrEnum):
-    """What a loader takes the bytes for. The value is the word that coverage shows."""
-
-    PICKLE = "pickle"
-    ZIP = "zip"
-    TAR = "tar"
-    SEVENZIP = "7z"
-    GZIP = "gzip"
-    BZ2 = "bz2"
-    XZ = "xz"
-    LZMA = "lzma"
-    ZLIB = "zlib"
-    LZ4 = "lz4"
-    ZSTD = "zstd"
-    JOBLIB_ZFILE = "joblib-zfile"
-    NPY = "npy"
-    SAFETENSORS = "safetensors"
-    GGUF = "gguf"
-    LFS_POINTER = "git-lfs-pointer"
-    # Recognised; a loader can run what is in them and we do not read them yet.
-    HDF5 = "hdf5"
-    KERAS = "keras"
-    ONNX = "onnx"
-    TENSORFLOW = "tensorflow"
-    TFLITE = "tflite"
-    RAR = "rar"
-    ELF = "elf"
-    PE = "pe"
-    MACHO = "mach-o"
-    JAVA = "java"
-    RDS = "rds"
-    # No loader runs anything in them.
-    TEXT = "text"
-    JSON = "json"
-    PYTHON = "python"
-    IMAGE = "image"
-    AUDIO = "audio"
-    PDF = "pdf"
-    PARQUET = "parquet"
-    ARROW = "arrow"
-    TENSOR_BYTES = "tensor-bytes"
-    EMPTY = "empty"
-    UNKNOWN = "unknown"
-
+_FAMILIES = (hdf5_keras, tensorflow, graphs, torch, boosters, languages, executables, datasets)
 
 _HEAD_BYTES = 4096
 _TAIL_BYTES = 65536 + 22
 _PICKLE_PROBE_BYTES = (1 << 12, 1 << 16, 1 << 20)
 
-_MAGIC: tuple[tuple[int, bytes, Format], ...] = (
-    (0, b"PK\x03\x04", Format.ZIP),
-    (0, b"PK\x05\x06", Format.ZIP),
-    (0, b"\x93NUMPY", Format.NPY),
-    (0, b"GGUF", Format.GGUF),
-    (0, b"\x1f\x8b", Format.GZIP),
-    (0, b"\xfd7zXZ\x00", Format.XZ),
-    (0, b"\x04\x22\x4d\x18", Format.LZ4),
-    (0, b"\x28\xb5\x2f\xfd", Format.ZSTD),
-    (0, b"7z\xbc\xaf\x27\x1c", Format.SEVENZIP),
-    (0, b"ZF0x", Format.JOBLIB_ZFILE),
-    (0, b"version https://git-lfs.github.com/spec/", Format.LFS_POINTER),
-    (0, b"\x89HDF\r\n\x1a\n", Format.HDF5),
-    (512, b"\x89HDF\r\n\x1a\n", Format.HDF5),
-    (1024, b"\x89HDF\r\n\x1a\n", Format.HDF5),
-    (2048, b"\x89HDF\r\n\x1a\n", Format.HDF5),
-    (4, b"TFL3", Format.TFLITE),
-    (0, b"Rar!\x1a\x07", Format.RAR),
-    (0, b"\x7fELF", Format.ELF),
-    (0, b"\xcf\xfa\xed\xfe", Format.MACHO),
-    (0, b"\xce\xfa\xed\xfe", Format.MACHO),
-    (0, b"\xfe\xed\xfa\xcf", Format.MACHO),
-    (0, b"\xfe\xed\xfa\xce", Format.MACHO),
-    (0, b"\xac\xed\x00\x05", Format.JAVA),
-    (0, b"RDX2\n", Format.RDS),
-    (0, b"RDX3\n", Format.RDS),
-    (0, b"X\n\x00\x00\x00", Format.RDS),
-    (0, b"PAR1", Format.PARQUET),
-    (0, b"ARROW1", Format.ARROW),
-    (0, b"%PDF-", Format.PDF),
-    (0, b"\x89PNG\r\n\x1a\n", Format.IMAGE),
-    (0, b"\xff\xd8\xff", Format.IMAGE),
-    (0, b"GIF8", Format.IMAGE),
-    (0, b"fLaC", Format.AUDIO),
-    (0, b"OggS", Format.AUDIO),
-    (0, b"ID3", Format.AUDIO),
+_MAGIC: tuple[tuple[bytes, Format], ...] = (
+    (b"PK\x03\x04", Format.ZIP),
+    (b"PK\x05\x06", Format.ZIP),
+    (b"\x93NUMPY", Format.NPY),
+    (b"GGUF", Format.GGUF),
+    (b"\x1f\x8b", Format.GZIP),
+    (b"\xfd7zXZ\x00", Format.XZ),
+    (b"\x04\x22\x4d\x18", Format.LZ4),
+    (b"\x28\xb5\x2f\xfd", Format.ZSTD),
+    (b"7z\xbc\xaf\x27\x1c", Format.SEVENZIP),
+    (b"ZF0x", Format.JOBLIB_ZFILE),
+    (b"version https://git-lfs.github.com/spec/", Format.LFS_POINTER),
 )
 _TEXT_BYTES = bytes({7, 8, 9, 10, 12, 13, 27} | set(range(0x20, 0x100)) - {0x7F})
 _PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".p", ".pk", ".dill", ".sav")
@@ -120,7 +63,6 @@ _NEVER_FIRST = frozenset(
         "PUT",
     }
 )
-_RUNNABLE_NAMES = {".onnx": Format.ONNX, ".pb": Format.TENSORFLOW, ".meta": Format.TENSORFLOW}
 
 
 def identify(source: ByteSource, name: str) -> tuple[Format, ...]:
@@ -136,14 +78,18 @@ def identify(source: ByteSource, name: str) -> tuple[Format, ...]:
         return (Format.EMPTY,)
     suffix = PurePosixPath(name.lower()).suffix
     head = bytes(source.read_at(0, _HEAD_BYTES))
-    found = [kind for offset, magic, kind in _MAGIC if head.startswith(magic, offset)]
+    found = [kind for magic, kind in _MAGIC if head.startswith(magic)]
     found += _by_structure(head, source.size, suffix)
-    if not found and _is_headless_pickle(source, head, suffix):
+    may_be_headless = not found
+    probe = Probe(head, source, name)
+    for family in _FAMILIES:
+        found += family.recognise(probe)
+    if may_be_headless and _is_headless_pickle(source, head, suffix):
         found.append(Format.PICKLE)
     if Format.ZIP not in found and _may_end_as_zip(source, found) and _has_zip_end(source):
         found.append(Format.ZIP)
     if not found:
-        found.append(_RUNNABLE_NAMES.get(suffix) or _plain(head, suffix))
+        found.append(_plain(head, suffix))
     return tuple(dict.fromkeys(found))
 
 
@@ -163,14 +109,6 @@ def _by_structure(head: bytes, size: int, suffix: str) -> Iterator[Format]:
         yield Format.LZMA
     if _is_tar(head):
         yield Format.TAR
-    if head[:2] == b"MZ" and _is_pe(head):
-        yield Format.PE
-    if head[:4] == b"\xca\xfe\xba\xbe":
-        yield Format.MACHO if head[4:7] == b"\0\0\0" and head[7:8] < b"\x20" else Format.JAVA
-    if head[:1] == b"\x08" and head[2:3] in (b"\x12", b"\x1a") and b"onnx" in head[:512].lower():
-        yield Format.ONNX
-    if head[:4] == b"RIFF":
-        yield Format.IMAGE if head[8:12] == b"WEBP" else Format.AUDIO
 
 
 def _is_safetensors(head: bytes, size: int) -> bool:
@@ -211,11 +149,6 @@ def _is_tar(head: bytes) -> bool:
         return False
     fields = block[:148] + b" " * 8 + block[156:]
     return stated in (sum(fields), sum(byte - 256 if byte > 127 else byte for byte in fields))
-
-
-def _is_pe(head: bytes) -> bool:
-    offset = int.from_bytes(head[60:64], "little")
-    return offset + 4 > len(head) or head[offset : offset + 4] == b"PE\0\0"
 
 
 def _is_headless_pickle(source: ByteSource, head: bytes, suffix: str) -> bool:

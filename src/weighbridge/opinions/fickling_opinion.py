@@ -14,7 +14,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from weighbridge.core.limits import MIB, Budget
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 from weighbridge.opinions.carving import carve
 from weighbridge.opinions.installed import missing, version_of
 from weighbridge.opinions.interface import (

@@ -11,7 +11,7 @@ from weighbridge.core.artifact import Artifact
 from weighbridge.core.limits import Budget
 
 if TYPE_CHECKING:  # the supervisor identifies nothing: it must not load the parsers
-    from weighbridge.formats.identify import Format
+    from weighbridge.formats.kinds import Format
 
 
 class EngineName(StrEnum):

@@ -31,7 +31,7 @@ from weighbridge.formats.archive.inflate import (
     make_xz,
 )
 from weighbridge.formats.archive.zstd_frames import ZSTD_MAGIC, skippable_length, zstd_frame
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 
 GZIP_MAGIC = b"\x1f\x8b"
 BZ2_MAGIC = b"BZh"

@@ -12,7 +12,7 @@ from weighbridge.formats.archive.cursor import Cursor
 from weighbridge.formats.archive.inflate import DECODER_MEMORY_BYTES, Decoder, Deflate, Meter, inflate
 from weighbridge.formats.archive.streams import open_stream
 from weighbridge.formats.archive.zip_records import METHOD_AES, METHOD_STORED, ZipMember
-from weighbridge.formats.identify import Format
+from weighbridge.formats.kinds import Format
 
 _DEFLATED, _BZ2, _LZMA, _ZSTD_OLD, _ZSTD, _XZ = 8, 12, 14, 20, 93, 95
 _STREAMS = {_BZ2: Format.BZ2, _ZSTD_OLD: Format.ZSTD, _ZSTD: Format.ZSTD, _XZ: Format.XZ}
