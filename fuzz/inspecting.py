@@ -1,0 +1,69 @@
+"""Inspect bytes in this process as a worker would, and say what must not have happened."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import time
+from types import FrameType
+
+from weighbridge.analyzers.inspection import Context
+from weighbridge.bytesource.memory import MemorySource
+from weighbridge.core.artifact import Artifact
+from weighbridge.core.finding import Finding
+from weighbridge.core.limits import MIB, Budget, Limits
+from weighbridge.core.report import Coverage
+from weighbridge.engine.tree import inspect_tree
+from weighbridge.knowledge.callables import CallableKnowledge
+from weighbridge.knowledge.locate import signatures_dir
+
+LIMITS = Limits(wall_s=10, expanded_bytes=64 * MIB, entries=20_000, memory_bytes=768 * MIB)
+_SLOW_S = 20
+_BROKE = "the analysis broke"
+_STARVED = "needs more memory"
+
+
+class Hang(BaseException):
+    """A case took far longer than its own limit. Not an `Exception`: the engine must not catch it."""
+
+
+def confine() -> None:
+    """Give this process little memory, so that what asks for much is seen."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    allowed = max(LIMITS.memory_bytes, 2 * used) + 512 * MIB
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+    signal.signal(signal.SIGALRM, _hang)
+    sys.setswitchinterval(1)
+
+
+def _hang(number: int, frame: FrameType | None) -> None:
+    raise Hang
+
+
+def load_knowledge() -> CallableKnowledge:
+    """Return the tables that every case shares."""
+    return CallableKnowledge.load(signatures_dir() / "callables")
+
+
+def trouble(name: str, data: bytes, knowledge: CallableKnowledge) -> str | None:
+    """Inspect one case; return what is wrong with us, or None. What is wrong with the file is fine."""
+    events: list[Finding | Coverage] = []
+    artifact = Artifact((name,), MemorySource(data))
+    began = time.process_time()
+    signal.setitimer(signal.ITIMER_REAL, 6 * _SLOW_S)
+    try:
+        inspect_tree(artifact, Context(Budget(LIMITS), knowledge), events.append)
+    except Hang:
+        return "hangs"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    spent = time.process_time() - began
+    if spent > _SLOW_S:
+        return f"takes {spent:.0f} s of CPU with a limit of {LIMITS.wall_s:g} s"
+    for event in events:
+        if isinstance(event, Coverage) and (_BROKE in event.detail or _STARVED in event.detail):
+            return f"{event.artifact}: {event.detail}"
+    if not any(isinstance(event, Coverage) and len(event.path) == 1 for event in events):
+        return "has no coverage row"
+    return None
