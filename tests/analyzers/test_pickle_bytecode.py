@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from samples.recipes.assembler import call, data, integer, name, stream, text, tuple_of
 
 from tests.formats.bytecode.compiled import RELEASES, compiled
-from weighbridge.analyzers import pickle_bytecode
+from weighbridge.analyzers import code_judgement, pickle_bytecode
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.analyzers.pickle_bytecode import code_objects
 from weighbridge.analyzers.pickle_code_names import danger
@@ -331,6 +331,6 @@ def parts(
 
 
 def test_classes_of_payloads_are_spelled_as_their_table_does() -> None:
-    spelled = pickle_bytecode._MALICIOUS | pickle_bytecode._UNTOLD
+    spelled = code_judgement._MALICIOUS | code_judgement._UNTOLD
 
     assert spelled <= {kind.value for kind in PayloadClass}

@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from weighbridge.analyzers.code_judgement import (
+    JudgedCode,
+    code_coverage,
+    code_findings,
+    harmless_code,
+    judge_code,
+    title_of,
+    unread_code,
+)
 from weighbridge.analyzers.inspection import Context, Event
-from weighbridge.analyzers.pickle_code import EmbeddedCode, embedded_code
-from weighbridge.analyzers.pickle_code_names import REACHES_OUT, RUNS, danger, looked_up
+from weighbridge.analyzers.pickle_code import embedded_code
 from weighbridge.core.artifact import Artifact
-from weighbridge.core.finding import Finding
-from weighbridge.core.report import Coverage, Outcome
-from weighbridge.formats.bytecode.facts import code_facts, likely_versions
-from weighbridge.formats.bytecode.values import CodeObject, Layout, Version
-from weighbridge.formats.pickle.decompile import cut
+from weighbridge.core.report import Outcome
 from weighbridge.formats.pickle.trace import Stream
-from weighbridge.formats.scripts.facts import Argument, ScriptCall, ScriptFacts, Unknown
-from weighbridge.knowledge.callables import CallableKnowledge, Judgement
 
-if TYPE_CHECKING:
-    from weighbridge.knowledge.payloads import Classified
+__all__ = ["MAX_CODES", "JudgedCode", "code_objects", "judge_code"]
 
 MAX_CODES = 500
 """Code objects of one artifact that are judged."""
-_SHOWN = 6
-_LISTED = 20
-_LINE_CHARS = 240
-_EMBEDDED, _UNREAD, _PAYLOAD = "COD003", "COD004", "COD006"
-_MALICIOUS = frozenset({"reverse-shell", "download-and-run", "persistence"})
-"""Classes that no model's own code has a reason to be of. Others are said in the evidence."""
-_UNTOLD = frozenset({"unclassified", "demonstration"})
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedCode:
-    """One code object, what it does, and what is known of that.
-
-    Attributes:
-        dangers: by rule, the names that it uses, as it spells them, and why they matter.
-    """
-
-    embedded: EmbeddedCode
-    code: CodeObject
-    facts: ScriptFacts
-    dangers: dict[str, dict[str, Judgement]]
-    classes: tuple[Classified, ...]
 
 
 def code_objects(artifact: Artifact, streams: Sequence[Stream], context: Context) -> Iterator[Event]:
@@ -54,17 +31,17 @@ def code_objects(artifact: Artifact, streams: Sequence[Stream], context: Context
     seen: set[tuple[str, str]] = set()
     for count, embedded in enumerate(embedded_code(streams, context)):
         if count >= MAX_CODES:
-            yield _coverage(artifact, Outcome.LIMITED, f"more than {MAX_CODES:,} code objects")
+            yield code_coverage(artifact, Outcome.LIMITED, f"more than {MAX_CODES:,} code objects")
             break
         if embedded.code is None:
-            yield from _unread(artifact, embedded)
+            yield from unread_code(artifact, embedded)
             continue
         judged = judge_code(embedded, embedded.code, context.callables)
         if not judged.facts.is_complete:
-            yield _coverage(
-                artifact, Outcome.LIMITED, f"the instructions of {_title(judged)} were read in part"
+            yield code_coverage(
+                artifact, Outcome.LIMITED, f"the instructions of {title_of(judged)} were read in part"
             )
-        findings = list(_findings(artifact, judged))
+        findings = list(code_findings(artifact, judged))
         if not findings:
             harmless.append(judged)
         for finding in findings:
@@ -72,118 +49,4 @@ def code_objects(artifact: Artifact, streams: Sequence[Stream], context: Context
                 seen.add((finding.rule, finding.subject))
                 yield finding
     if harmless:
-        yield _embedded(artifact, harmless)
-
-
-def judge_code(embedded: EmbeddedCode, code: CodeObject, knowledge: CallableKnowledge) -> JudgedCode:
-    """Read a code object and judge every name that it uses."""
-    from weighbridge.knowledge.payloads import classify  # slow to load, and most pickles hold no code
-
-    facts = code_facts(code, embedded.known)
-    dangers: dict[str, dict[str, Judgement]] = {}
-    for name in looked_up(facts):
-        found = danger(name, knowledge, protocol=2 if code.layout is Layout.PYTHON2 else 4)
-        if found is not None:
-            dangers.setdefault(found.rule, {})[name] = found.judgement
-    return JudgedCode(embedded, code, facts, dangers, classify(facts))
-
-
-def _findings(artifact: Artifact, judged: JudgedCode) -> Iterator[Finding]:
-    for rule, dangers in sorted(judged.dangers.items()):
-        lines = [_place(judged), *_lines(judged, dangers), *_classes(judged)]
-        subject = f"{next(iter(dangers.values())).canonical} in {_title(judged)}"
-        yield _finding(artifact, rule, judged.embedded, subject, lines)
-    malicious = [each for each in judged.classes if each.kind in _MALICIOUS]
-    # A text that says `pip install` is no payload when nothing runs it.
-    if malicious and judged.dangers.keys() & {RUNS, REACHES_OUT}:
-        subject = f"{malicious[0].kind.value} in {_title(judged)}"
-        lines = [_place(judged), *_classes(judged)]
-        yield _finding(artifact, _PAYLOAD, judged.embedded, subject, lines)
-
-
-def _finding(
-    artifact: Artifact, rule: str, embedded: EmbeddedCode, subject: str, lines: list[str]
-) -> Finding:
-    return Finding(
-        rule=rule,
-        path=artifact.path,
-        subject=cut(subject, _LINE_CHARS),
-        evidence="\n".join(cut(line, _LINE_CHARS) for line in lines),
-        offset=embedded.offset,
-        route=embedded.route,
-    )
-
-
-def _embedded(artifact: Artifact, harmless: list[JudgedCode]) -> Finding:
-    titles = list(dict.fromkeys(_title(judged) for judged in harmless))
-    names = list(dict.fromkeys(name for judged in harmless for name in looked_up(judged.facts)))
-    lines = [_place(judged) for judged in harmless[:_SHOWN]]
-    if len(harmless) > _SHOWN:
-        lines.append(f"and {len(harmless) - _SHOWN:,} more")
-    if names:
-        lines.append(f"they name {', '.join(names[:_LISTED])}{', ...' if len(names) > _LISTED else ''}")
-    subject = ", ".join(titles[:_SHOWN])
-    return _finding(artifact, _EMBEDDED, harmless[0].embedded, subject, lines)
-
-
-def _unread(artifact: Artifact, embedded: EmbeddedCode) -> Iterator[Event]:
-    line = f"{embedded.maker} makes code that can't be read: {embedded.problem}"
-    yield _finding(artifact, _UNREAD, embedded, embedded.maker, [line])
-    yield _coverage(artifact, Outcome.FAILED, line)
-
-
-def _coverage(artifact: Artifact, outcome: Outcome, detail: str) -> Coverage:
-    detail = cut(detail, _LINE_CHARS)
-    return Coverage(path=artifact.path, format="python-code", outcome=outcome, detail=detail)
-
-
-def _title(judged: JudgedCode) -> str:
-    title = judged.code.title[:80]
-    return title if title.isprintable() else repr(title)
-
-
-def _place(judged: JudgedCode) -> str:
-    code = judged.code
-    filename = cut(code.filename, 80)
-    where = f"{filename!r}, line {code.first_line}"
-    versions = _release(likely_versions(code))
-    return f"{_title(judged)} of {where} ({versions}), made by {judged.embedded.maker}"
-
-
-def _release(versions: tuple[Version, ...]) -> str:
-    if not versions:
-        return "no known Python"
-    oldest, newest = (f"{major}.{minor}" for major, minor in (min(versions), max(versions)))
-    return f"Python {oldest}" if oldest == newest else f"Python {oldest} to {newest}"
-
-
-def _lines(judged: JudgedCode, dangers: dict[str, Judgement]) -> Iterator[str]:
-    calls = [call for call in judged.facts.calls if call.name.partition("()")[0] in dangers]
-    yield from (f"calls {_call(call)}" for call in calls[:_SHOWN])
-    names = dict.fromkeys(
-        f"names {judgement.canonical}: {judgement.why}" for judgement in dangers.values()
-    )
-    yield from list(names)[:_SHOWN]
-    left = len(calls[_SHOWN:]) + len(list(names)[_SHOWN:])
-    if left:
-        yield f"and {left:,} more"
-
-
-def _call(call: ScriptCall) -> str:
-    given = [_argument(argument) for argument in call.arguments[:_SHOWN]]
-    given += [f"{name}={_argument(value)}" for name, value in call.keywords[:_SHOWN]]
-    return f"{call.name}({', '.join(given)})"
-
-
-def _argument(value: Argument) -> str:
-    if isinstance(value, Unknown):
-        return "..."
-    if isinstance(value, tuple):
-        return f"[{', '.join(_argument(item) for item in value[:_SHOWN])}]"
-    return repr(value[:_LINE_CHARS] if isinstance(value, str | bytes) else value)[:_LINE_CHARS]
-
-
-def _classes(judged: JudgedCode) -> Iterator[str]:
-    for each in judged.classes:
-        if each.kind not in _UNTOLD:
-            yield f"reads as {each.kind.value} ({each.why}): {each.witness}"
+        yield harmless_code(artifact, harmless)

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
+from weighbridge.analyzers.code_judgement import EmbeddedCode
 from weighbridge.analyzers.inspection import Context
 from weighbridge.analyzers.pickle_code_traces import may_make_code
 from weighbridge.analyzers.pickle_conditions import Conditions
@@ -34,33 +34,13 @@ _MAKERS = frozenset({"CodeType", "_create_code"})
 _IMPORTERS = frozenset({"subimport", "_import_module", "import_module", "__import__"})
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedCode:
-    """One code object that loading the pickle would make, with all that is nested in it.
-
-    Attributes:
-        code: None when it can't be read; `problem` says why.
-        maker: what makes it: a dotted name, or the expression that gives it.
-        known: what global names of its functions stand for, as the pickle sets them.
-        offset: of the call, in the file.
-        route: the opcode's name.
-    """
-
-    code: CodeObject | None
-    maker: str
-    known: Mapping[str, str]
-    offset: int
-    route: str
-    problem: str = ""
-
-
 def embedded_code(streams: Sequence[Stream], context: Context) -> Iterator[EmbeddedCode]:
     """Yield the outermost code objects of all readings, each place in the file once.
 
     Raises:
         LimitReached: the time is spent.
     """
-    seen: set[int] = set()
+    seen: set[int | None] = set()
     extensions: dict[int, tuple[str, str]] = {}
     for stream in streams:
         if stream.start > 0 and stream.flattened is None and not is_plausible(stream):
