@@ -16,6 +16,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from math import isfinite
 
 from weighbridge.core.artifact import ByteSource
 from weighbridge.core.limits import KIB, MIB
@@ -79,7 +80,7 @@ class FlatBuffer:
     def table_at(self, at: int) -> Table:
         """Return the table whose vtable offset lies at `at`."""
         vtable = at - self.number(at, Scalar.INT)
-        if vtable % 2 or not self.start <= vtable <= self.stop - 4:
+        if (vtable - self.start) % 2 or not self.start <= vtable <= self.stop - 4:
             raise Malformed("a table points to a vtable outside of the file", at)
         size = self.number(vtable, Scalar.USHORT)
         length = self.number(vtable + 2, Scalar.USHORT)
@@ -88,8 +89,8 @@ class FlatBuffer:
         return Table(self, at, length, vtable, (size - 4) // 2)
 
     def number(self, at: int, kind: Scalar) -> int:
-        """Return an integer (a bool as 0 or 1; a float is cut off: use `data` for those)."""
-        return int(struct.unpack(kind.value, self.data(at, kind.size))[0])
+        """Return an integer: a bool as 0 or 1, a float cut off, and 0 when it is not finite."""
+        return _whole(struct.unpack(kind.value, self.data(at, kind.size))[0])
 
     def data(self, at: int, length: int) -> bytes:
         """Return exactly `length` bytes.
@@ -212,7 +213,7 @@ class Vector:
         """Return the elements as integers, at most the first `limit`."""
         count = min(self.count, limit)
         data = self.buffer.data(self.start, count * kind.size)
-        return [int(one) for (one,) in struct.iter_unpack(kind.value, data)]
+        return [_whole(one) for (one,) in struct.iter_unpack(kind.value, data)]
 
     def bytes_of(self, limit: int = _LARGEST_VALUE) -> bytes:
         """Return a vector of bytes, at most its first `limit` bytes."""
@@ -223,3 +224,7 @@ class Vector:
             raise Malformed("no element of a vector of offsets", self.start)
         at = self.start + 4 * index
         return at + self.buffer.number(at, Scalar.UINT)
+
+
+def _whole(number: float) -> int:
+    return int(number) if isfinite(number) else 0

@@ -16,7 +16,7 @@ gigabytes costs its skeleton. Source: https://protobuf.dev/programming-guides/en
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from weighbridge.core.artifact import ByteSource
@@ -87,6 +87,11 @@ class ProtobufReader:
         """Bytes of the source."""
         return self._size
 
+    @property
+    def fields_read(self) -> int:
+        """Fields looked at so far, also those that were stepped over."""
+        return self._fields
+
     def fields(self, start: int = 0, stop: int | None = None) -> Iterator[Field]:
         """Yield the fields of the message in [start, stop), in file order.
 
@@ -100,8 +105,11 @@ class ProtobufReader:
         at = start
         while at < end:
             field = self._field(at, end)
+            at = field.stop
+            if field.wire is Wire.GROUP:
+                inside, at = self._group_ends(field, end)
+                field = replace(field, length=inside - field.start)
             yield field
-            at = field.stop if field.wire is not Wire.GROUP else self._after_group(field, end)
 
     def message(self, field: Field) -> Iterator[Field]:
         """Yield the fields of a nested message.
@@ -169,16 +177,16 @@ class ProtobufReader:
                 data = self._read(start, length)
                 return Field(number, wire, at, start, length, int.from_bytes(data, "little"))
 
-    def _after_group(self, group: Field, end: int) -> int:
-        """Return the offset behind the tag that ends a group."""
+    def _group_ends(self, group: Field, end: int) -> tuple[int, int]:
+        """Return where the content of a group ends, and the offset behind the tag that ends it."""
         open_groups = [group.number]
-        at = group.start
+        inside = at = group.start
         while open_groups:
             tag, start = self._varint(at, end)
             if tag & 7 == Wire.END_GROUP:
                 if tag >> 3 != open_groups.pop():
                     raise Malformed("a group ends that did not begin", at)
-                at = start
+                inside, at = at, start
                 continue
             field = self._field(at, end)
             at = field.stop
@@ -186,12 +194,12 @@ class ProtobufReader:
                 open_groups.append(field.number)
                 if len(open_groups) > _MAX_GROUPS:
                     raise Malformed("groups nest too deeply", at)
-        return at
+        return inside, at
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
         """Return the number at `at` and the offset behind it."""
         index = at - self._base
-        if not 0 <= index <= len(self._window) - _MAX_VARINT:
+        if not self._has(index, _MAX_VARINT):
             self._fill(at, _MAX_VARINT)
             index = at - self._base
         window, value, shift = self._window, 0, 0
@@ -208,19 +216,26 @@ class ProtobufReader:
     def _read(self, at: int, length: int) -> bytes:
         """Return exactly these bytes, through the window when they are few."""
         if length > _LARGEST_WINDOW:
-            return bytes(self._source.read_at(at, length))
-        index = at - self._base
-        if not 0 <= index <= len(self._window) - length:
-            self._fill(at, length)
+            data = bytes(self._source.read_at(at, length))
+        else:
             index = at - self._base
-        data = self._window[index : index + length]
+            if not self._has(index, length):
+                self._fill(at, length)
+                index = at - self._base
+            data = self._window[index : index + length]
         if len(data) != length:
             raise Malformed("the file ends within a field", at)
         return data
 
+    def _has(self, index: int, length: int) -> bool:
+        """True when the window holds these bytes, or all that the file has of them."""
+        left = len(self._window) - index
+        is_at_end = self._base + len(self._window) >= self._size
+        return index >= 0 and left > 0 and (length <= left or is_at_end)
+
     def _fill(self, at: int, length: int) -> None:
         """Move the window to `at`: small after a jump, larger and larger when reading goes on."""
-        is_near = 0 <= at - self._base <= len(self._window)
+        is_near = 0 <= at - self._base <= len(self._window) + self._step
         self._step = min(2 * self._step, _LARGEST_WINDOW) if is_near else _FIRST_WINDOW
         self._window = bytes(self._source.read_at(at, max(length, self._step)))
         self._base = at

@@ -1,0 +1,1 @@
+"""TensorFlow's files: SavedModel, graphs, checkpoints. Parsers only: they know no rule."""
