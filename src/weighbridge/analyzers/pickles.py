@@ -11,6 +11,8 @@ from weighbridge.analyzers.pickle_code_traces import may_make_code
 from weighbridge.analyzers.pickle_payloads import embedded_pickles
 from weighbridge.analyzers.pickle_scripts import scripts
 from weighbridge.analyzers.pickle_structure import structure_findings
+from weighbridge.analyzers.torch_operators import bytecode_findings
+from weighbridge.analyzers.torch_preconditions import load_preconditions
 from weighbridge.bytesource.slice import SliceSource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -49,7 +51,9 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     judged = judge(artifact, contents.streams, context)
     yield from judged.findings
     yield from _code(artifact, contents, context)
+    yield from bytecode_findings(artifact)
     if judged.runs_code:
+        yield from load_preconditions(artifact, contents.streams)
         yield from scripts(artifact, contents.streams, context)
     yield from structure_findings(artifact, contents)
     yield from _disguise(artifact)
