@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from weighbridge.analyzers.anomalies import anomaly_findings, malformed_finding, unclaimed_artifacts
+from weighbridge.analyzers.carried_texts import carried
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.errors import Malformed
-from weighbridge.formats.gguf import parse_gguf
+from weighbridge.formats.gguf import GgufArray, GgufHeader, parse_gguf
 from weighbridge.formats.gguf_layout import GgufAnomaly
 
 RULES: Final[Mapping[GgufAnomaly, str]] = {
@@ -40,6 +41,9 @@ RULES: Final[Mapping[GgufAnomaly, str]] = {
 }
 
 _MAGIC_BYTES = 4
+_CARRIED = "GGF015"
+_OF_THE_TOKENIZER = "tokenizer."
+"""Words of a vocabulary are pieces of programs, and templates are programs: judged elsewhere."""
 
 
 def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
@@ -51,4 +55,16 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         yield from unclaimed_artifacts(artifact, [(_MAGIC_BYTES, artifact.source.size)])
         raise
     yield from anomaly_findings(artifact, header.anomalies, RULES)
+    yield from carried(artifact, _texts(header), rule=_CARRIED)
     yield from unclaimed_artifacts(artifact, header.unclaimed)
+
+
+def _texts(header: GgufHeader) -> Iterator[tuple[str, str]]:
+    """Strings that the writer of the file chose, and the elements of short lists."""
+    for entry in header.metadata:
+        if entry.key.startswith(_OF_THE_TOKENIZER):
+            continue
+        if isinstance(entry.value, str):
+            yield entry.key, entry.value
+        elif isinstance(entry.value, GgufArray):
+            yield from ((entry.key, text) for text in entry.value.strings)
