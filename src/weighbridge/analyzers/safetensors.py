@@ -10,14 +10,16 @@ from itertools import islice
 from typing import Final
 
 from weighbridge.analyzers.anomalies import anomaly_findings, malformed_finding, unclaimed_artifacts
+from weighbridge.analyzers.hydra_targets import GETTERS, harmful_calls
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.target_weights import Weighed, Weight, weigh_target
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
-from weighbridge.errors import Malformed
+from weighbridge.errors import LimitReached, Malformed
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.safetensors import SafetensorsAnomaly, parse_safetensors
-from weighbridge.knowledge.callables import CallableKnowledge, Capability, Standing
+from weighbridge.formats.strict_json import decode_json
 
 RULES: Final[Mapping[SafetensorsAnomaly, str]] = {
     SafetensorsAnomaly.DUPLICATE_KEY: "ST002",
@@ -45,17 +47,6 @@ _MAX_TARGETS = 1_000
 # A protocol 2 to 5 pickle begins 80 02 .. 80 05, which base64 spells gAI .. gAX.
 _BASE64_PICKLE = re.compile(r"(?<![\w+/-])gA[I-X][A-Za-z0-9+/_-]{5,}={0,2}")
 _HYDRA_TARGET = re.compile(r"""_target_["']?\s*[:=]\s*\\?["']?([A-Za-z_][\w.]{0,200})""")
-_RUNS_WHAT_IT_IS_GIVEN = frozenset(
-    {
-        Capability.EXECUTES_CODE,
-        Capability.SPAWNS_PROCESS,
-        Capability.LOADS_NATIVE_CODE,
-        Capability.INSTALLS_PACKAGES,
-        Capability.PROCESS_CONTROL,
-        Capability.DESERIALIZES,
-        Capability.TAMPERS_WITH_SCANNER,
-    }
-)
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 
 
@@ -70,7 +61,7 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     yield from anomaly_findings(artifact, header.anomalies, RULES)
     for key, value in header.metadata:
         yield from _inspect_metadata(artifact, key, value)
-        yield from _inspect_targets(artifact, key, value, context.callables)
+        yield from _inspect_targets(artifact, key, value, context)
     yield from unclaimed_artifacts(artifact, header.unclaimed)
 
 
@@ -87,28 +78,24 @@ def _inspect_metadata(artifact: Artifact, key: str, value: str) -> Iterator[Even
         yield _metadata_finding(artifact, "ST013", key, value[script.start() :])
 
 
-def _inspect_targets(
-    artifact: Artifact, key: str, value: str, callables: CallableKnowledge
-) -> Iterator[Event]:
+def _inspect_targets(artifact: Artifact, key: str, value: str, context: Context) -> Iterator[Event]:
     """Hydra imports each `_target_` and calls it with arguments from the same text."""
     targets = dict.fromkeys(match[1] for match in _HYDRA_TARGET.finditer(value))
-    for target in islice(targets, _MAX_TARGETS):
-        if _runs_what_it_is_given(target, callables):
-            yield _metadata_finding(artifact, "ST012", key, f"_target_: {target}", subject=target)
+    weighed = [weigh_target(target, context.callables) for target in islice(targets, _MAX_TARGETS)]
+    told = [one for one in weighed if one.weight >= Weight.REACHES and one.target not in GETTERS]
+    if GETTERS & targets.keys():
+        told += islice(_fetched(value, context), _MAX_TARGETS)
+    for target in dict.fromkeys(one.target for one in told):
+        yield _metadata_finding(artifact, "ST012", key, f"_target_: {target}", subject=target)
 
 
-def _runs_what_it_is_given(target: str, callables: CallableKnowledge) -> bool:
-    """Judge every split into module and attribute: Hydra walks as far as it gets."""
-    parts = target.split(".")
-    judgements = (
-        callables.judge(".".join(parts[:cut]), ".".join(parts[cut:]), protocol=4)
-        for cut in range(1, len(parts))
-    )
-    return any(
-        judgement.standing in (Standing.DANGEROUS, Standing.CONDITIONAL)
-        and not _RUNS_WHAT_IT_IS_GIVEN.isdisjoint(judgement.capabilities)
-        for judgement in judgements
-    )
+def _fetched(value: str, context: Context) -> Iterator[Weighed]:
+    """What a target that fetches another by its name stands for is said by its argument."""
+    try:
+        tree = decode_json(value).value
+    except (Malformed, LimitReached):
+        return
+    yield from harmful_calls(tree, context)
 
 
 def _base64_pickles(value: str) -> Iterator[bytes]:
