@@ -191,7 +191,9 @@ class Folder:
             self.spending.is_crossed = True
             raise Refused
         if isinstance(function, ast.Lambda):
-            (parameter,) = [one.arg for one in function.args.args] or [""]
+            parameter, *others = [one.arg for one in function.args.args] or [""]
+            if others:
+                raise Refused
             return tuple(
                 self._value(function.body, {**names, parameter: item}, depth - 1) for item in items
             )

@@ -189,7 +189,7 @@ def _codec_name(given: tuple[Value, ...]) -> str:
 def _converted(convert: Callable[[], str | bytes]) -> str | bytes:
     try:
         return convert()
-    except ValueError as error:
+    except (ValueError, LookupError) as error:
         raise Refused from error
 
 

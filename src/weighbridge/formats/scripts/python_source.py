@@ -54,6 +54,22 @@ def parse(text: str) -> ast.Module | None:
     return None
 
 
+def is_beyond_limits(text: str) -> bool:
+    """True for a text that may be Python though `parse` gave nothing: it is too long or too deep."""
+    measured = shape(text, _TOKENS)
+    if measured.tokens > _TOKENS or measured.brackets > _BRACKETS or measured.indents > _INDENTS:
+        return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(text)
+        except (MemoryError, RecursionError):
+            return True
+        except (SyntaxError, ValueError):
+            return False
+    return False
+
+
 def _modernised(text: str) -> str:
     """The statements of Python 2 in the words of Python 3."""
     return _EXCEPT.sub(r"\1 as \2:", _PRINT.sub(r"\1\2(\3)", text))
