@@ -13,6 +13,7 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB, Budget, Limits
+from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
@@ -48,7 +49,7 @@ def load_knowledge() -> CallableKnowledge:
 
 def trouble(name: str, data: bytes, knowledge: CallableKnowledge) -> str | None:
     """Inspect one case; return what is wrong with us, or None. What is wrong with the file is fine."""
-    events: list[Finding | Coverage] = []
+    events: list[Finding | Coverage | Reference] = []
     artifact = Artifact((name,), MemorySource(data))
     began = time.process_time()
     signal.setitimer(signal.ITIMER_REAL, 6 * _SLOW_S)

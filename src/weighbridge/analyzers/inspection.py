@@ -4,7 +4,8 @@ An analyzer is a function `inspect(artifact, context) -> Iterator[Event]`. It yi
 
 - `Finding`: something seen; it stays, whatever happens later (design law 4),
 - `Coverage`: only to say that a *part* was opaque, limited, unsupported or failed,
-- `Artifact`: a nested member, which the engine identifies and inspects in its turn.
+- `Artifact`: a nested member, which the engine identifies and inspects in its turn,
+- `Reference`: another file that its loader opens, which the engine looks up at the end.
 
 It raises `Malformed` when the bytes are not its format and `LimitReached` when a budget is
 spent; the engine writes the artifact's own coverage row from how the stream ends. It opens no
@@ -20,10 +21,11 @@ from typing import Protocol
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
+from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.knowledge.callables import CallableKnowledge
 
-Event = Finding | Coverage | Artifact
+Event = Finding | Coverage | Artifact | Reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
+from weighbridge.core.reference import Reference
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.shard_index import (
     ShardIndex,
@@ -30,6 +31,8 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         elif promises_safetensors and is_pickle_name(shard):
             detail = f"{quoted(shard)} is no safetensors file"
             yield _finding(artifact, "ST015", shard, detail, tensor)
+        if place is ShardPlace.INSIDE:
+            yield Reference(path=artifact.path, name=shard, what=f"the shard of {quoted(tensor)}")
     yield from _ambiguities(artifact, index)
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
+from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Report
 from weighbridge.engine.panel import Panel, Silence
 from weighbridge.engine.pool import Task, default_jobs, run_tasks
+from weighbridge.engine.references import follow
 from weighbridge.engine.source_files import with_source
 from weighbridge.engine.wire import Event, Job
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
@@ -81,7 +83,7 @@ def _tasks(fetched: Fetched, limits: Limits, collected: _Collected, panel: Panel
     for item in fetched.items:
         match item:
             case Entry():
-                collected.files.add(item.name)
+                collected.files[item.name] = item.size_bytes
                 job = _job(item, limits)
                 yield Task(job, item.open, panel.jobs(job))
             case Problem():
@@ -101,8 +103,9 @@ class _Collected:
     def __init__(self, progress: Progress) -> None:
         self.coverage: list[Coverage] = []
         self.examinations: list[Examination] = []
-        self.files: set[str] = set()
-        """Names of the files met so far."""
+        self.files: dict[str, int | None] = {}
+        """Sizes of the files met so far, by name."""
+        self._references: list[Reference] = []
         self._done = 0
         self._progress = progress
         self._findings: dict[tuple[str, int | None], Finding] = {}
@@ -113,6 +116,8 @@ class _Collected:
                 self.coverage.append(event)
             case Examination():
                 self.examinations.append(event)
+            case Reference():
+                self._references.append(event)
             case Finding():
                 self._findings.setdefault((event.fingerprint, event.offset), event)
 
@@ -124,7 +129,10 @@ class _Collected:
         """In an order that does not depend on which worker was faster."""
         return tuple(
             sorted(
-                with_source(self._findings.values(), self.files),
+                (
+                    *with_source(self._findings.values(), self.files.keys()),
+                    *follow(self._references, self.files),
+                ),
                 key=lambda found: (found.path, found.offset or 0, found.rule, found.subject),
             )
         )

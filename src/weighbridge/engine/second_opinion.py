@@ -12,6 +12,7 @@ from weighbridge.analyzers.inspection import Context
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
+from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import guarded, inspect_tree
 from weighbridge.formats.kinds import Format
@@ -39,7 +40,7 @@ def ask_engines(artifact: Artifact, context: Context, settings: OpinionSettings,
     inspect_tree(artifact, context, _unheard, look)
 
 
-def _unheard(event: Finding | Coverage) -> None:
+def _unheard(event: Finding | Coverage | Reference) -> None:
     """We have said it in the walk before."""
 
 

@@ -10,17 +10,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from weighbridge.analyzers.disguise import disguise_findings
 from weighbridge.analyzers.inspection import Analyzer, Context
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
+from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.dispatch import INERT, PROMISES, WITHOUT_ANALYZER, analyzer_of
 from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
 
-Emit = Callable[[Finding | Coverage], None]
+Emit = Callable[[Finding | Coverage | Reference], None]
 Look = Callable[[Artifact, tuple[Format, ...], bool], None]
 """Told of each artifact once it was walked: what it is, and whether it is suspect (see `Subject`)."""
 
@@ -74,6 +76,9 @@ class _Visit:
     def run(self) -> Coverage:
         self._guard(self._identify)
         if not self._outcomes:
+            for finding in disguise_findings(self._artifact, self._formats):
+                self._has_findings = True
+                self._emit(finding)
             for kind in self._formats:
                 self._inspect(kind)
         self._look(self._artifact, self._formats, self._is_suspect())

@@ -6,8 +6,8 @@ file names that are not UTF-8 survive the way.
 
     supervisor -> worker   {"do": "inspect", ...}\n           then answers to its reads:
                            {"size": n}\n + n raw bytes   or   {"error": "..."}\n
-    worker -> supervisor   {"finding": {...}}  {"coverage": {...}}  {"opinion": {...}}
-                           {"read": [offset, length]}  {"done": true}
+    worker -> supervisor   {"finding": {...}}  {"coverage": {...}}  {"reference": {...}}
+                           {"opinion": {...}}  {"read": [offset, length]}  {"done": true}
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import IO, Any, TypeVar, assert_never
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
+from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.opinions.interface import (
     EngineName,
@@ -62,7 +63,7 @@ class Done:
     pass
 
 
-Event = Finding | Coverage | Examination
+Event = Finding | Coverage | Reference | Examination
 Message = Event | Read | Done
 
 
@@ -147,6 +148,8 @@ def encode_event(event: Event) -> dict[str, object]:
             return {"finding": asdict(event)}
         case Coverage():
             return {"coverage": asdict(event)}
+        case Reference():
+            return {"reference": asdict(event)}
         case Examination():
             return {"opinion": asdict(event)}
         case _:
@@ -160,6 +163,8 @@ def decode_message(message: dict[str, Any]) -> Message:
             return _finding(message["finding"])
         if "coverage" in message:
             return _coverage(message["coverage"])
+        if "reference" in message:
+            return _reference(message["reference"])
         if "opinion" in message:
             return _examination(message["opinion"])
         if "read" in message:
@@ -195,6 +200,15 @@ def _coverage(fields: dict[str, Any]) -> Coverage:
         size_bytes=None if size is None else _typed(size, int),
         bytes_read=_typed(fields["bytes_read"], int),
         detail=_typed(fields["detail"], str),
+    )
+
+
+def _reference(fields: dict[str, Any]) -> Reference:
+    return Reference(
+        path=_texts(fields["path"]),
+        name=_typed(fields["name"], str),
+        end=_typed(fields["end"], int),
+        what=_typed(fields["what"], str),
     )
 
 

@@ -16,6 +16,7 @@ from weighbridge.bytesource.local import LocalFile
 from weighbridge.core.artifact import Artifact, ByteSource
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
+from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine import wire
 from weighbridge.engine.sandbox import confine
@@ -124,15 +125,15 @@ def _inspect(job: wire.Job, knowledge: CallableKnowledge, stdin: IO[bytes], stdo
 
 
 def _limited(
-    job: wire.Job, emit: Callable[[Finding | Coverage], None]
-) -> Callable[[Finding | Coverage], None]:
+    job: wire.Job, emit: Callable[[Finding | Coverage | Reference], None]
+) -> Callable[[Finding | Coverage | Reference], None]:
     """Pass events on up to the limit; beyond it one coverage row says that there is more."""
     count = 0
 
-    def limited(event: Finding | Coverage) -> None:
+    def limited(event: Finding | Coverage | Reference) -> None:
         nonlocal count
         count += isinstance(event, Finding)
-        if isinstance(event, Coverage) or count <= job.limits.findings:
+        if not isinstance(event, Finding) or count <= job.limits.findings:
             emit(event)
         elif count == job.limits.findings + 1:
             detail = f"more than {job.limits.findings:,} findings; the rest is not listed"
