@@ -22,17 +22,26 @@ JUDGES_OF_TREES: Final = (
     "mlflow_models",
     "booster_documents",
     "mxnet_symbols",
+    "onnx_documents",
+    "coreml",
+    "paddle",
     "torch_manifests",
     "model_sidecars",
     "dataset_cards",
+    "table_trees",
 )
 """Modules of this package with `judge_tree`: for JSON and YAML, which give the same tree."""
 
 JUDGES_OF_TEXTS: Final = (
     "script_texts",
+    "torch_texts",
     "booster_texts",
     "graph_texts",
+    "tensorflow_texts",
     "pipeline_texts",
+    "stablehlo_texts",
+    "dataset_cards",
+    "drawings",
     "table_texts",
 )
 """Modules of this package with `judge_text`."""

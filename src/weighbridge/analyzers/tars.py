@@ -6,12 +6,14 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from weighbridge.analyzers.archive_kinds import judge_members
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.analyzers.member_paths import (
     hard_link_findings,
     path_findings,
     symlink_findings,
 )
+from weighbridge.analyzers.webdataset import judge_shard
 from weighbridge.bytesource.slice import SliceSource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -50,6 +52,8 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
                 yield from archive.member(event)
             case TarAnomaly():
                 yield from archive.anomaly(event)
+    yield from judge_members(artifact, sorted(archive.names), context)
+    yield from judge_shard(artifact, sorted(archive.names))
 
 
 @dataclass(slots=True)

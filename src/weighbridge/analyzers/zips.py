@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from weighbridge.analyzers.archive_kinds import judge_members
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.analyzers.member_paths import path_findings, symlink_findings
 from weighbridge.analyzers.zip_rules import report_zip_anomaly
@@ -169,6 +170,7 @@ class _Archive:
         storages = proven_storages(through, self.directory, self.context)
         if storages:
             yield self.storage_row(storages)
+        yield from judge_members(self.artifact, [member.name for member in members], self.context)
         rest = [member for member in members if member.name not in storages]
         yield from self.tell_missing_crcs()
         for member in self.fetched(rest, planned):

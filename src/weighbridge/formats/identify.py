@@ -6,6 +6,7 @@ for two things only: to order equal candidates, and as evidence of disguise (an 
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from weighbridge.formats.pickle.opcodes import OPCODES, Argument
 from weighbridge.formats.pickle.reader import as_indexable, is_plausible, read_one
 from weighbridge.formats.pickle.trace import Halt, Stream
 from weighbridge.formats.recognise import (
+    arrays,
     boosters,
     datasets,
     executables,
@@ -27,7 +29,7 @@ from weighbridge.formats.recognise import (
 )
 from weighbridge.formats.recognise.probe import Probe
 
-_FAMILIES = (hdf5_keras, tensorflow, graphs, torch, boosters, languages, executables, datasets)
+_FAMILIES = (hdf5_keras, tensorflow, graphs, torch, boosters, languages, arrays, executables, datasets)
 
 _HEAD_BYTES = 4096
 _TAIL_BYTES = 65536 + 22
@@ -45,6 +47,9 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"7z\xbc\xaf\x27\x1c", Format.SEVENZIP),
     (b"ZF0x", Format.JOBLIB_ZFILE),
     (b"version https://git-lfs.github.com/spec/", Format.LFS_POINTER),
+)
+_JSON = re.compile(
+    rb"""(?:\xef\xbb\xbf)?\s*(?:\{\s*(?:["}]|\Z)|\[\s*(?:["\[\]{]|-?\d|true\b|false\b|null\b|\Z))"""
 )
 _TEXT_BYTES = bytes({7, 8, 9, 10, 12, 13, 27} | set(range(0x20, 0x100)) - {0x7F})
 _PICKLE_NAMES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".p", ".pk", ".dill", ".sav")
@@ -215,6 +220,9 @@ def _plain(head: bytes, suffix: str) -> Format:
         return Format.TEXT
     if suffix in (".py", ".pyw"):
         return Format.PYTHON
-    if suffix in (".json", ".ipynb") or (head.lstrip()[:1] in (b"{", b"[") and b'"' in head):
+    if suffix in (".json", ".ipynb"):
+        return Format.JSON
+    # A section of INI begins like a list, a template or a mapping of YAML like an object.
+    if suffix not in (".yaml", ".yml") and _JSON.match(head) and b'"' in head:
         return Format.JSON
     return Format.TEXT
