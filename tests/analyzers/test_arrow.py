@@ -17,11 +17,11 @@ from samples.recipes.dataset_bytes import (
 )
 
 from tests.analyzers.archive_events import look
-from weighbridge.analyzers import columnar_cells
-from weighbridge.analyzers.arrow import RULES, inspect
+from weighbridge.analyzers.datasets import columnar_cells
+from weighbridge.analyzers.datasets.arrow import RULES, inspect
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.report import Outcome
-from weighbridge.formats.arrow_ipc import IpcAnomaly
+from weighbridge.formats.datasets.arrow_ipc import IpcAnomaly
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import pytest
 from samples.recipes import boosters as recipe
 
-from weighbridge.analyzers.boosters import RULES
+from weighbridge.analyzers.boosters.boosters import RULES
 from weighbridge.analyzers.inspection import Context
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
@@ -16,7 +16,7 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import inspect_tree
-from weighbridge.formats.booster_anomaly import BoosterAnomaly
+from weighbridge.formats.boosters.booster_anomaly import BoosterAnomaly
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
 from weighbridge.knowledge.callables import CallableKnowledge

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.analyzers.archive_events import Seen, look
-from weighbridge.analyzers.cell_tests import formula_rule, is_secret
-from weighbridge.analyzers.cells import Cell, Kind, inspect_cells
+from weighbridge.analyzers.datasets.cell_tests import formula_rule, is_secret
+from weighbridge.analyzers.datasets.cells import Cell, Kind, inspect_cells
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.report import Outcome

@@ -12,7 +12,7 @@ import py7zr
 import pytest
 
 from tests.analyzers.archive_events import Seen, look
-from weighbridge.analyzers import compressed, sevenzips
+from weighbridge.analyzers.archives import compressed, sevenzips
 from weighbridge.core.limits import MIB, Limits
 from weighbridge.core.report import Outcome
 from weighbridge.errors import LimitReached, Malformed

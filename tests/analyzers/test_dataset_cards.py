@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.analyzers.dataset_cards import judge_text, judge_tree
+from weighbridge.analyzers.datasets.dataset_cards import judge_text, judge_tree
 from weighbridge.analyzers.inspection import Context
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.formats.strict_json import Json
+from weighbridge.formats.documents.strict_json import Json
 from weighbridge.knowledge.callables import CallableKnowledge
 
 CONTEXT = Context(Budget(Limits()), CallableKnowledge.__new__(CallableKnowledge))

@@ -9,8 +9,8 @@ import pytest
 from samples.recipes.gguf_family import APE, archive, gguf
 
 from tests.formats.sparse_source import SparseSource
-from weighbridge.analyzers.gguf import inspect
 from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.weights.gguf import inspect
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact, ByteSource
 from weighbridge.core.finding import Finding

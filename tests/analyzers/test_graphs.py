@@ -11,8 +11,8 @@ from samples.recipes import graphs as made
 from samples.recipes import onnx as made_onnx
 
 from tests.formats.sparse_source import SparseSource
-from weighbridge.analyzers import graph_texts, tensorrt
-from weighbridge.analyzers.graph_deeds import RULES
+from weighbridge.analyzers.graphs import graph_texts, tensorrt
+from weighbridge.analyzers.graphs.graph_deeds import RULES
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact

@@ -17,8 +17,8 @@ from samples.recipes.hdf5_writer import (
 )
 from samples.recipes.keras import PICKLED_SYSTEM, hdf5_model, old_model
 
-from weighbridge.analyzers.hdf5 import inspect
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.keras.hdf5 import inspect
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.analyzers.config_events import callables, outcome, scan, told
-from weighbridge.analyzers.config_expressions import harmful_names
-from weighbridge.analyzers.config_trees import interpolated, survey
-from weighbridge.analyzers.target_weights import Weight, weigh_import, weigh_target
+from weighbridge.analyzers.configuration.config_expressions import harmful_names
+from weighbridge.analyzers.configuration.config_trees import interpolated, survey
+from weighbridge.analyzers.configuration.target_weights import Weight, weigh_import, weigh_target
 from weighbridge.core.report import Outcome
-from weighbridge.formats.strict_json import Json
+from weighbridge.formats.documents.strict_json import Json
 from weighbridge.knowledge.config_names import ConfigNames, installed_config_names
 from weighbridge.knowledge.locate import signatures_dir
 

@@ -23,20 +23,20 @@ from samples.recipes.keras import (
     torch_wrapper,
 )
 
-from weighbridge.analyzers import keras_metadata
-from weighbridge.analyzers.archive_kinds import judge_members
+from weighbridge.analyzers.archives.archive_kinds import judge_members
+from weighbridge.analyzers.archives.zips import inspect as inspect_zip
 from weighbridge.analyzers.inspection import Context, Event
-from weighbridge.analyzers.keras_code import read_code
-from weighbridge.analyzers.keras_configs import judge_tree
-from weighbridge.analyzers.keras_judgement import Container, judge_config
-from weighbridge.analyzers.zips import inspect as inspect_zip
+from weighbridge.analyzers.keras import metadata as keras_metadata
+from weighbridge.analyzers.keras.code import read_code
+from weighbridge.analyzers.keras.configs import judge_tree
+from weighbridge.analyzers.keras.judgement import Container, judge_config
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.errors import Malformed
-from weighbridge.formats.strict_json import Json, decode_json
+from weighbridge.formats.documents.strict_json import Json, decode_json
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.locate import signatures_dir
 

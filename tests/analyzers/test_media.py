@@ -7,7 +7,8 @@ from samples.recipes.media import chunk, comment, info, jpeg, png, wav
 
 from tests.analyzers.archive_events import look
 from tests.formats.sparse_source import SparseSource
-from weighbridge.analyzers import audio, drawings, images
+from weighbridge.analyzers.datasets import audio, images
+from weighbridge.analyzers.documents import drawings
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.report import Outcome

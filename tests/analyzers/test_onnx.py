@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from samples.recipes import onnx as made
 
-from weighbridge.analyzers import onnx, onnx_documents
+from weighbridge.analyzers.graphs import onnx, onnx_documents
+from weighbridge.analyzers.graphs.onnx_operators import find_cycle
 from weighbridge.analyzers.inspection import Context, Event
-from weighbridge.analyzers.onnx_operators import find_cycle
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.errors import LimitReached, Malformed, UsageError
+from weighbridge.formats.documents.strict_json import Json, decode_json
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
-from weighbridge.formats.strict_json import Json, decode_json
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.locate import signatures_dir
 from weighbridge.knowledge.onnx_tables import Standing, installed_onnx_tables, load_onnx_tables

@@ -19,8 +19,8 @@ from samples.recipes.dataset_bytes import (
 
 from tests.analyzers.archive_events import Seen, look
 from tests.formats.sparse_source import SparseSource
-from weighbridge.analyzers import columnar_cells
-from weighbridge.analyzers.parquet import inspect
+from weighbridge.analyzers.datasets import columnar_cells
+from weighbridge.analyzers.datasets.parquet import inspect
 from weighbridge.core.report import Outcome
 
 CALL = b"\x80\x02cposix\nsystem\n(S'echo weighbridge-marker'\ntR."

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from samples.recipes.assembler import call, data, integer, name, stream, text, tuple_of
 
 from tests.formats.bytecode.compiled import RELEASES, compiled
-from weighbridge.analyzers import code_judgement, pickle_bytecode
 from weighbridge.analyzers.inspection import Context, Event
-from weighbridge.analyzers.pickle_bytecode import code_objects
-from weighbridge.analyzers.pickle_code_names import danger
+from weighbridge.analyzers.pickle import bytecode as pickle_bytecode
+from weighbridge.analyzers.pickle import code_judgement
+from weighbridge.analyzers.pickle.bytecode import code_objects
+from weighbridge.analyzers.pickle.code_names import danger
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding

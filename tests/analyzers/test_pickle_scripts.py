@@ -24,8 +24,8 @@ from samples.recipes.assembler import (
 )
 
 from weighbridge.analyzers.inspection import Context, Event
-from weighbridge.analyzers.pickle_programs import RULE_OF
-from weighbridge.analyzers.pickle_scripts import scripts
+from weighbridge.analyzers.pickle.programs import RULE_OF
+from weighbridge.analyzers.pickle.scripts import scripts
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding

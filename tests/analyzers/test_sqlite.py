@@ -6,7 +6,7 @@ import pytest
 from samples.recipes.dataset_bytes import sqlite
 
 from tests.analyzers.archive_events import Seen, look
-from weighbridge.analyzers.sqlite import inspect
+from weighbridge.analyzers.datasets.sqlite import inspect
 from weighbridge.errors import Malformed
 
 TABLE = ("table", "data", "data", 2, "CREATE TABLE data(text TEXT)")

@@ -11,7 +11,7 @@ from samples.recipes.datasets import tfrecord as record
 
 from tests.analyzers.archive_events import Seen, look
 from tests.formats.sparse_source import SparseSource
-from weighbridge.analyzers import json_lines, lance, table_texts, table_trees, tfrecord
+from weighbridge.analyzers.datasets import json_lines, lance, table_texts, table_trees, tfrecord
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
@@ -19,9 +19,9 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.report import Outcome
 from weighbridge.errors import LimitReached, Malformed
+from weighbridge.formats.documents.strict_json import Json
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
-from weighbridge.formats.strict_json import Json
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.locate import signatures_dir
 

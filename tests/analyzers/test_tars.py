@@ -9,7 +9,7 @@ import pytest
 
 from tests.analyzers.archive_events import CountingSource, Seen, look
 from tests.formats.test_tar import END, block, build, info, padded, pax
-from weighbridge.analyzers import tars
+from weighbridge.analyzers.archives import tars
 from weighbridge.core.limits import Limits
 from weighbridge.core.report import Outcome
 from weighbridge.errors import Malformed

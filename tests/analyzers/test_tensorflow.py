@@ -28,8 +28,10 @@ from samples.recipes.tensorflow import (
 )
 
 from tests.formats.sparse_source import SparseSource
-from weighbridge.analyzers import tensorflow, tensorflow_checkpoints, tensorflow_texts
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.tensorflow import checkpoints as tensorflow_checkpoints
+from weighbridge.analyzers.tensorflow import graphs as tensorflow
+from weighbridge.analyzers.tensorflow import texts as tensorflow_texts
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -274,7 +276,7 @@ def test_keras_objects_are_shown_to_whoever_knows_them(monkeypatch: pytest.Monke
         yield None
         yield Coverage(path=artifact.path, format="json", outcome="analyzed")  # type: ignore[arg-type]
 
-    monkeypatch.setattr("weighbridge.analyzers.tensorflow_carried.show_tree", show)
+    monkeypatch.setattr("weighbridge.analyzers.tensorflow.carried.show_tree", show)
     keras = chunk(1, chunk(4, chunk(1, "_tf_keras_layer") + chunk(3, '{"class_name": "Lambda"}')))
     data = saved_model(graph([INPUT]), SERVED, chunk(7, keras + keras))
     assert [type(one) for one in events(data)] == [Coverage]

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from samples.recipes.tflite import RELU, STRING, Number, Table, builtin, custom, model, strings, tensor
 
-from weighbridge.analyzers import tflite
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.tensorflow import tflite
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.errors import Malformed
-from weighbridge.formats.tflite_layout import TfliteAnomaly
+from weighbridge.formats.tensorflow.tflite_layout import TfliteAnomaly
 from weighbridge.knowledge.callables import CallableKnowledge
 
 ROOT = Path(__file__).parents[2]

@@ -13,18 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples.recipes import torch_family as recipe
 
-from weighbridge.analyzers import executorch, torch_manifests
 from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.torch import executorch
+from weighbridge.analyzers.torch import manifests as torch_manifests
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import inspect_tree
-from weighbridge.formats.executorch import ExecutorchAnomaly
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
-from weighbridge.formats.torch_export import read_expression
+from weighbridge.formats.torch.executorch import ExecutorchAnomaly
+from weighbridge.formats.torch.export import read_expression
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.locate import signatures_dir
 from weighbridge.knowledge.torch_names import installed_names

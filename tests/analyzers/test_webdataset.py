@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.analyzers.shard_lists import judge_shard_lines, pipe_findings
-from weighbridge.analyzers.webdataset import judge_shard
+from weighbridge.analyzers.datasets.shard_lists import judge_shard_lines, pipe_findings
+from weighbridge.analyzers.datasets.webdataset import judge_shard
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.analyzers import gguf, npy, safetensors, shard_index
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.weights import gguf, npy, safetensors, shard_index
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding, Severity
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.gguf_layout import GgufAnomaly
-from weighbridge.formats.npy import NpyAnomaly
-from weighbridge.formats.safetensors import SafetensorsAnomaly
-from weighbridge.formats.shard_index import ShardPlace, shard_place
+from weighbridge.formats.weights.gguf_layout import GgufAnomaly
+from weighbridge.formats.weights.npy import NpyAnomaly
+from weighbridge.formats.weights.safetensors import SafetensorsAnomaly
+from weighbridge.formats.weights.shard_index import ShardPlace, shard_place
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.rules import load_rule_file
 

@@ -13,8 +13,8 @@ import pytest
 from tests.analyzers.archive_events import CountingSource, Seen, look
 from tests.formats.test_zip import PLAIN, TRICKS
 from tests.formats.zip_bytes import Entry, build_zip
-from weighbridge.analyzers import zips
-from weighbridge.analyzers.zip_rules import RULES
+from weighbridge.analyzers.archives import zips
+from weighbridge.analyzers.archives.zip_rules import RULES
 from weighbridge.core.limits import Limits
 from weighbridge.core.report import Outcome
 from weighbridge.errors import LimitReached, Malformed

@@ -14,10 +14,10 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import ByteSource
 from weighbridge.core.limits import Budget, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.bson import read_bson
-from weighbridge.formats.matlab import MatlabClass, read_matlab
-from weighbridge.formats.mlir_bytecode import parse_mlir
-from weighbridge.formats.msgpack import Kind, MsgpackReader
+from weighbridge.formats.graphs.mlir_bytecode import parse_mlir
+from weighbridge.formats.languages.bson import read_bson
+from weighbridge.formats.languages.matlab import MatlabClass, read_matlab
+from weighbridge.formats.weights.msgpack import Kind, MsgpackReader
 
 SAMPLES = dict(samples())
 

@@ -16,7 +16,7 @@ from samples.recipes.dataset_bytes import (
 
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.arrow_ipc import (
+from weighbridge.formats.datasets.arrow_ipc import (
     IpcAnomaly,
     IpcContents,
     is_ipc_stream,

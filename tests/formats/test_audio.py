@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from samples.recipes.media import info, png, wav
 
 from weighbridge.errors import Malformed
-from weighbridge.formats.audio import read_audio
+from weighbridge.formats.datasets.audio import read_audio
 
 
 def _id3(*frames: tuple[bytes, bytes]) -> bytes:

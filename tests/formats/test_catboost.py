@@ -13,9 +13,9 @@ from samples.recipes.boosters import catboost
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.errors import LimitReached, Malformed
 from weighbridge.formats.anomaly import AnomalyLog
-from weighbridge.formats.booster_anomaly import BoosterAnomaly as Kind
-from weighbridge.formats.catboost import CatboostModel, check_catboost
-from weighbridge.formats.catboost_json import check_document
+from weighbridge.formats.boosters.booster_anomaly import BoosterAnomaly as Kind
+from weighbridge.formats.boosters.catboost import CatboostModel, check_catboost
+from weighbridge.formats.boosters.catboost_json import check_document
 
 
 def check(data: bytes) -> tuple[CatboostModel, set[Kind]]:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.bytesource.memory import MemorySource
-from weighbridge.formats.delimited import TableFacts, read_rows, sniff_delimiter
-from weighbridge.formats.hidden_text import Hidden, find_hidden, has_invisible
-from weighbridge.formats.json_lines import LineFacts, flatten, read_lines
-from weighbridge.formats.strict_json import Json
+from weighbridge.formats.datasets.delimited import TableFacts, read_rows, sniff_delimiter
+from weighbridge.formats.datasets.json_lines import LineFacts, flatten, read_lines
+from weighbridge.formats.documents.hidden_text import Hidden, find_hidden, has_invisible
+from weighbridge.formats.documents.strict_json import Json
 
 
 def _rows(data: bytes, delimiter: str = ",") -> tuple[list[list[str]], TableFacts]:

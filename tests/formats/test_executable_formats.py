@@ -12,16 +12,16 @@ from samples.recipes import documents, executables
 
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.ar import read_ar
-from weighbridge.formats.java_class import read_class, read_dex
-from weighbridge.formats.lnk import read_shortcut
-from weighbridge.formats.native_image import ImageKind, read_elf, read_macho, read_pe
-from weighbridge.formats.native_strings import command_lines
-from weighbridge.formats.ole import OleFile, macro_source
-from weighbridge.formats.pdf import decoded, read_pdf
-from weighbridge.formats.rar import RarMember, read_rar
-from weighbridge.formats.wasm import read_wasm
-from weighbridge.formats.xml_document import largest_expansion, read_xml
+from weighbridge.formats.archive.rar import RarMember, read_rar
+from weighbridge.formats.documents.ole import OleFile, macro_source
+from weighbridge.formats.documents.pdf import decoded, read_pdf
+from weighbridge.formats.documents.xml_document import largest_expansion, read_xml
+from weighbridge.formats.languages.java_class import read_class, read_dex
+from weighbridge.formats.native.ar import read_ar
+from weighbridge.formats.native.lnk import read_shortcut
+from weighbridge.formats.native.native_image import ImageKind, read_elf, read_macho, read_pe
+from weighbridge.formats.native.native_strings import command_lines
+from weighbridge.formats.native.wasm import read_wasm
 
 SAMPLES: Final = dict((*executables.samples(), *documents.samples()))
 

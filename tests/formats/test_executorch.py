@@ -11,13 +11,13 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, KIB, Budget, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.executorch import (
+from weighbridge.formats.torch.executorch import (
     ExecutorchAnomaly,
     ExecutorchFile,
     bundled_program,
     parse_executorch,
 )
-from weighbridge.formats.torch_mobile import parse_mobile
+from weighbridge.formats.torch.mobile import parse_mobile
 
 
 def parsed(data: bytes) -> ExecutorchFile:

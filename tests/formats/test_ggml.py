@@ -13,8 +13,8 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, Budget, Limits
 from weighbridge.errors import Malformed
-from weighbridge.formats.ggml import GgmlFile, is_ggml, parse_ggml
-from weighbridge.formats.gguf_layout import GgufAnomaly
+from weighbridge.formats.weights.ggml import GgmlFile, is_ggml, parse_ggml
+from weighbridge.formats.weights.gguf_layout import GgufAnomaly
 
 FILES = {name: data for name, data in samples() if name.endswith(".bin")}
 

@@ -13,8 +13,8 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, KIB, MIB, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.gguf import GgufArray, GgufHeader, ValueType, parse_gguf
-from weighbridge.formats.gguf_layout import GGML_BLOCKS, GgufAnomaly
+from weighbridge.formats.weights.gguf import GgufArray, GgufHeader, ValueType, parse_gguf
+from weighbridge.formats.weights.gguf_layout import GGML_BLOCKS, GgufAnomaly
 
 LIMITS = Limits()
 BROKEN_OFF = {GgufAnomaly.TRUNCATED, GgufAnomaly.ABSURD_LENGTH, GgufAnomaly.ABSURD_COUNT}

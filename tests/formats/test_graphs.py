@@ -15,19 +15,19 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.caffe import is_caffe, python_layers
-from weighbridge.formats.cntk import UserFunction, walk_cntk
-from weighbridge.formats.coreml import Named, Part, walk_coreml
+from weighbridge.formats.documents.prototext import TextMessage, parse_prototext
+from weighbridge.formats.documents.strict_json import decode_json
+from weighbridge.formats.graphs.caffe import is_caffe, python_layers
+from weighbridge.formats.graphs.cntk import UserFunction, walk_cntk
+from weighbridge.formats.graphs.coreml import Named, Part, walk_coreml
+from weighbridge.formats.graphs.message_walk import Leaf, Record, Shape, walk_messages
+from weighbridge.formats.graphs.mxnet import ArrayName, walk_params
+from weighbridge.formats.graphs.onnx_text import encode_json, is_onnx_json
+from weighbridge.formats.graphs.paddle import Operator, walk_pir, walk_program
+from weighbridge.formats.graphs.paddle_params import check_params
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
-from weighbridge.formats.message_walk import Leaf, Record, Shape, walk_messages
-from weighbridge.formats.mxnet import ArrayName, walk_params
-from weighbridge.formats.onnx_text import encode_json, is_onnx_json
-from weighbridge.formats.paddle import Operator, walk_pir, walk_program
-from weighbridge.formats.paddle_params import check_params
-from weighbridge.formats.prototext import TextMessage, parse_prototext
-from weighbridge.formats.strict_json import decode_json
-from weighbridge.formats.weights_fault import WeightsFault
+from weighbridge.formats.weights.weights_fault import WeightsFault
 
 SAMPLES = {name.removeprefix("graphs/"): data for name, data in made.samples()}
 

@@ -31,9 +31,10 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, KIB, Limits
 from weighbridge.errors import LimitReached, Malformed, ReadError
-from weighbridge.formats.hdf5 import walk_hdf5
-from weighbridge.formats.hdf5_file import Superblock, find_superblock
-from weighbridge.formats.hdf5_types import (
+from weighbridge.formats.identify import identify
+from weighbridge.formats.keras.hdf5 import walk_hdf5
+from weighbridge.formats.keras.hdf5_file import Superblock, find_superblock
+from weighbridge.formats.keras.hdf5_types import (
     Hdf5Attribute,
     Hdf5Dataset,
     Hdf5Event,
@@ -42,7 +43,6 @@ from weighbridge.formats.hdf5_types import (
     LinkKind,
     TypeKind,
 )
-from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
 
 LIMITS = Limits()
@@ -315,7 +315,7 @@ class TestHeaps:
 _WATCHED = """
 import sys
 sys.path[:0] = [{src!r}, {root!r}]
-import h5py, weighbridge.formats.hdf5 as hdf5
+import h5py, weighbridge.formats.keras.hdf5 as hdf5
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import Limits
 import ctypes, os

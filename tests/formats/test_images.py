@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from samples.recipes.media import chunk, comment, jpeg, png
 
 from weighbridge.errors import Malformed
-from weighbridge.formats.images import read_image
-from weighbridge.formats.pictures import Picture
+from weighbridge.formats.datasets.images import read_image
+from weighbridge.formats.datasets.pictures import Picture
 
 GIF = b"GIF89a\2\0\3\0\0\0\0!\xfe\5hello\0,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;"
 MAGICS = [

@@ -13,7 +13,12 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import KIB, MIB, Budget, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.java_serialization import JavaStream, modified_utf8, scan_names, walk_java
+from weighbridge.formats.languages.java_serialization import (
+    JavaStream,
+    modified_utf8,
+    scan_names,
+    walk_java,
+)
 
 FILES = {name: data for name, data in recipe.samples() if data.startswith(recipe.HEAD)}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.lance import read_manifest
+from weighbridge.formats.datasets.lance import read_manifest
 
 
 def _manifest(content: bytes, *, at: int = 0) -> bytes:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.errors import Malformed
-from weighbridge.formats.lfs_pointer import LfsPointer, looks_like_pointer, parse_lfs_pointer
+from weighbridge.formats.weights.lfs_pointer import LfsPointer, looks_like_pointer, parse_lfs_pointer
 
 OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{OID}\nsize 12345\n".encode()

@@ -11,8 +11,8 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import MIB, Budget, Limits
 from weighbridge.errors import LimitReached
 from weighbridge.formats.anomaly import AnomalyLog
-from weighbridge.formats.booster_anomaly import BoosterAnomaly as Kind
-from weighbridge.formats.lightgbm import LightgbmModel, check_lightgbm, is_lightgbm
+from weighbridge.formats.boosters.booster_anomaly import BoosterAnomaly as Kind
+from weighbridge.formats.boosters.lightgbm import LightgbmModel, check_lightgbm, is_lightgbm
 
 
 def check(data: bytes) -> tuple[LightgbmModel, set[Kind]]:

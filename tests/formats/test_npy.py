@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.errors import Malformed
-from weighbridge.formats.npy import NpyAnomaly, NpyHeader, parse_npy
-from weighbridge.formats.npy_dtype import Content
+from weighbridge.formats.weights.npy import NpyAnomaly, NpyHeader, parse_npy
+from weighbridge.formats.weights.npy_dtype import Content
 
 
 def parse(data: bytes, *, offset: int = 0) -> NpyHeader:

@@ -14,10 +14,10 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, MIB
 from weighbridge.errors import LimitReached, Malformed
 from weighbridge.formats.carried_file import Carried, carried_file
-from weighbridge.formats.file_reference import ReferenceHazard, reference_hazard
-from weighbridge.formats.onnx import walk_onnx
-from weighbridge.formats.onnx_parts import Function, Node, Opset, Part, Tensor, Text, TooDeep
-from weighbridge.formats.ort import walk_ort
+from weighbridge.formats.graphs.file_reference import ReferenceHazard, reference_hazard
+from weighbridge.formats.graphs.onnx import walk_onnx
+from weighbridge.formats.graphs.onnx_parts import Function, Node, Opset, Part, Tensor, Text, TooDeep
+from weighbridge.formats.graphs.ort import walk_ort
 
 SAMPLES = dict(made.samples())
 

@@ -11,14 +11,14 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.parquet import (
+from weighbridge.formats.datasets.parquet import (
     ParquetAnomaly,
     ParquetFooter,
     has_encrypted_footer,
     read_dictionary_page,
     read_footer,
 )
-from weighbridge.formats.thrift_compact import read_struct
+from weighbridge.formats.datasets.thrift_compact import read_struct
 
 
 def _footer(data: bytes) -> ParquetFooter:

@@ -13,9 +13,9 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, KIB, Budget, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.rds import RdsFile, parse_rds
-from weighbridge.formats.rds_code import Place, RCall, Unevaluated, deparse, find_code
-from weighbridge.formats.rds_objects import Kind
+from weighbridge.formats.languages.rds import RdsFile, parse_rds
+from weighbridge.formats.languages.rds_code import Place, RCall, Unevaluated, deparse, find_code
+from weighbridge.formats.languages.rds_objects import Kind
 
 HEADER = b"X\n" + struct.pack(">iii", 2, 0x040302, 0x020300)
 ATTACK = recipe.promise(recipe.SYSTEM)

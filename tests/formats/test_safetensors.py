@@ -16,7 +16,7 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, MIB, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.safetensors import (
+from weighbridge.formats.weights.safetensors import (
     DTYPE_BITS,
     SafetensorsAnomaly,
     SafetensorsHeader,

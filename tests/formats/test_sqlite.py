@@ -13,8 +13,8 @@ from samples.recipes.dataset_bytes import sqlite
 
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.sqlite import read_schema
-from weighbridge.formats.sqlite_pages import SqlitePages, SqlValue
+from weighbridge.formats.datasets.sqlite import read_schema
+from weighbridge.formats.datasets.sqlite_pages import SqlitePages, SqlValue
 
 TABLE = ("table", "data", "data", 2, "CREATE TABLE data(text TEXT)")
 BASE = sqlite([TABLE], [["one", "two"]])

@@ -25,8 +25,8 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, KIB
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.tflite import TfliteModel, parse_tflite
-from weighbridge.formats.tflite_layout import TfliteAnomaly
+from weighbridge.formats.tensorflow.tflite import TfliteModel, parse_tflite
+from weighbridge.formats.tensorflow.tflite_layout import TfliteAnomaly
 
 SAMPLES = dict(samples())
 
@@ -136,12 +136,12 @@ def test_a_buffer_behind_the_flatbuffer_is_checked_and_not_read() -> None:
 
 
 def test_many_operators_with_one_long_vector_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("weighbridge.formats.tflite._MAX_INDEXES_IN_SUM", 100)
+    monkeypatch.setattr("weighbridge.formats.tensorflow.tflite._MAX_INDEXES_IN_SUM", 100)
     assert isinstance(parsed(model(builtin(RELU), inputs=(0,) * 101)).broken, LimitReached)
 
 
 def test_a_model_of_too_many_tables_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("weighbridge.formats.tflite._MAX_TABLES", 3)
+    monkeypatch.setattr("weighbridge.formats.tensorflow.tflite._MAX_TABLES", 3)
     assert isinstance(parsed(model(builtin(RELU))).broken, LimitReached)
 
 

@@ -11,7 +11,7 @@ from samples.recipes.datasets import example, tfrecord
 
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.tfrecord import (
+from weighbridge.formats.datasets.tfrecord import (
     bytes_features,
     is_record_head,
     masked_crc32c,

@@ -13,7 +13,7 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, KIB, MIB, Budget, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.torch7 import (
+from weighbridge.formats.torch.torch7 import (
     LuaClass,
     LuaFunction,
     LuaText,

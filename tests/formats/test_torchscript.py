@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples.recipes.torch_family import forward
 
-from weighbridge.formats.torchscript import (
+from weighbridge.formats.torch.torchscript import (
     Named,
     NameKind,
     looks_like_torchscript,

@@ -13,7 +13,7 @@ from tests.formats.sparse_source import SparseSource
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import GIB, KIB, Budget, Limits
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.ubjson import Ubj, UbjArray, parse_ubjson
+from weighbridge.formats.boosters.ubjson import Ubj, UbjArray, parse_ubjson
 
 
 def parse(data: bytes) -> Ubj:

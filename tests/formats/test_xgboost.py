@@ -14,10 +14,10 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.limits import KIB, MIB, Budget, Limits
 from weighbridge.errors import LimitReached, Malformed
 from weighbridge.formats.anomaly import AnomalyLog
-from weighbridge.formats.booster_anomaly import BoosterAnomaly as Kind
-from weighbridge.formats.ubjson import Ubj, parse_ubjson
-from weighbridge.formats.xgboost_binary import XgboostBinary, is_xgboost_binary
-from weighbridge.formats.xgboost_model import check_model, learner_of
+from weighbridge.formats.boosters.booster_anomaly import BoosterAnomaly as Kind
+from weighbridge.formats.boosters.ubjson import Ubj, parse_ubjson
+from weighbridge.formats.boosters.xgboost_binary import XgboostBinary, is_xgboost_binary
+from weighbridge.formats.boosters.xgboost_model import check_model, learner_of
 
 LEFT = -(2**31)
 NODES = [(-1, 1, 2, 1), (LEFT, -1, -1, 0), (0, -1, -1, 0)]

@@ -10,9 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.ini_tree import parse_ini
-from weighbridge.formats.toml_tree import parse_toml
-from weighbridge.formats.yaml_tree import LARGEST_BYTES, YamlStream, decode_yaml_bytes, parse_yaml
+from weighbridge.formats.documents.ini_tree import parse_ini
+from weighbridge.formats.documents.toml_tree import parse_toml
+from weighbridge.formats.documents.yaml_tree import (
+    LARGEST_BYTES,
+    YamlStream,
+    decode_yaml_bytes,
+    parse_yaml,
+)
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text("ab :#[{'\"\n-é", max_size=8),

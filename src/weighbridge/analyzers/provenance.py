@@ -9,7 +9,7 @@ from weighbridge.core.artifact import Artifact, Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.formats.kinds import Format
-from weighbridge.formats.lfs_pointer import LfsPointer, parse_lfs_pointer
+from weighbridge.formats.weights.lfs_pointer import LfsPointer, parse_lfs_pointer
 
 _UNSAFE = frozenset({"unsafe", "malicious", "infected", "dangerous"})
 _SUSPICIOUS = frozenset({"suspicious", "caution"})

@@ -35,7 +35,7 @@ from weighbridge.formats.pickle.frames import flatten
 from weighbridge.formats.pickle.joblib_arrays import BuildIndex, raw_array
 from weighbridge.formats.pickle.reader import Gap, read_one, read_pickles
 from weighbridge.formats.pickle.trace import Halt, Reading, Stream
-from weighbridge.formats.torch_storages import Storage, legacy_storages, storage_at, storages
+from weighbridge.formats.weights.torch_storages import Storage, legacy_storages, storage_at, storages
 
 EVENTS = 10_000
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from weighbridge.core.artifact import ByteSource
 from weighbridge.core.limits import KIB, MIB, Limits
-from weighbridge.formats import torch_storages
 from weighbridge.formats.pickle.reader import Gap, read_pickles
 from weighbridge.formats.pickle.trace import Halt, Stream
+from weighbridge.formats.weights import torch_storages
 
 _FIRST_LOCAL, _FIRST_REMOTE, _GROWTH = 64 * MIB, 256 * KIB, 8
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from weighbridge.formats.ggml import is_ggml
+from weighbridge.formats.boosters.xgboost_binary import is_xgboost_binary
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.recognise.probe import Probe
-from weighbridge.formats.xgboost_binary import is_xgboost_binary
+from weighbridge.formats.weights.ggml import is_ggml
 
 _APE = (b"MZqFpD='", b"jartsr='")
 _NATIVE = (b"\x7fELF", b"MZ")

@@ -113,7 +113,7 @@ def _mp3_frame_bytes(head: bytes) -> int | None:
 
 
 def _is_arrow_stream(probe: Probe) -> bool:
-    from weighbridge.formats.arrow_ipc import CONTINUATION, is_ipc_stream
+    from weighbridge.formats.datasets.arrow_ipc import CONTINUATION, is_ipc_stream
 
     head = probe.head
     if not head.startswith(CONTINUATION) and probe.suffix not in _IPC_NAMES:
@@ -129,7 +129,7 @@ def _is_arrow_stream(probe: Probe) -> bool:
 
 
 def _is_tfrecord(probe: Probe) -> bool:
-    from weighbridge.formats.tfrecord import is_record_head
+    from weighbridge.formats.datasets.tfrecord import is_record_head
 
     return is_record_head(probe.head[:12], probe.size)
 
@@ -155,7 +155,7 @@ def _is_json_lines(probe: Probe) -> bool:
 
 
 def _is_json(line: bytes) -> bool:
-    from weighbridge.formats.strict_json import decode_json
+    from weighbridge.formats.documents.strict_json import decode_json
 
     try:
         text = line.decode("utf-8").strip()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.coreml import MODEL_TYPES, NEWEST_VERSION
+from weighbridge.formats.graphs.coreml import MODEL_TYPES, NEWEST_VERSION
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.protobuf import Field, ProtobufReader, Wire
 from weighbridge.formats.recognise.probe import Probe

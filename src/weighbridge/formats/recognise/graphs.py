@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from weighbridge.formats import mxnet, paddle_params
+from weighbridge.formats.graphs import mxnet, paddle_params
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.recognise.graph_messages import recognise_messages
 from weighbridge.formats.recognise.probe import Probe

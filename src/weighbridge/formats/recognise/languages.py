@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator
 
 from weighbridge.formats.kinds import Format
-from weighbridge.formats.rds import WORKSPACES
-from weighbridge.formats.rds_objects import SexpType
+from weighbridge.formats.languages.rds import WORKSPACES
+from weighbridge.formats.languages.rds_objects import SexpType
 from weighbridge.formats.recognise.probe import Probe
 
 _JAVA = b"\xac\xed\x00\x05"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.recognise.probe import Probe
-from weighbridge.formats.torch7 import looks_like_torch7
-from weighbridge.formats.torchscript import AS_PYTHON_BYTES, looks_like_torchscript
+from weighbridge.formats.torch.torch7 import looks_like_torch7
+from weighbridge.formats.torch.torchscript import AS_PYTHON_BYTES, looks_like_torchscript
 
 _PROGRAM = re.compile(rb"(?:ET|BP)\d\d")
 _TENSORS = re.compile(rb"FT\d\dFH\d\d")

@@ -1,0 +1,1 @@
+"""Configurations that name code to load."""

@@ -1,0 +1,1 @@
+"""Tables, records, images and sound."""

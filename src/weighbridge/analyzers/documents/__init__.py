@@ -1,0 +1,1 @@
+"""Documents: JSON, text, XML, and those that act when they are opened."""

@@ -1,0 +1,58 @@
+"""JSON documents: model configurations, schemas, manifests, and indexes of shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from weighbridge.analyzers.documents import text_documents
+from weighbridge.analyzers.documents.documents import show_tree
+from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.core.artifact import Artifact
+from weighbridge.core.limits import KIB, MIB
+from weighbridge.core.report import Coverage, Outcome
+from weighbridge.errors import Malformed
+from weighbridge.formats.documents.strict_json import Json, decode_json
+from weighbridge.formats.kinds import Format
+
+_LARGEST_BYTES = 64 * MIB
+_LOOKED_AT = 64 * KIB
+
+
+def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
+    """Parse the document once and show it to each judge."""
+    if ".index." in artifact.name and artifact.name.endswith(".json"):
+        from weighbridge.analyzers.weights import shard_index
+
+        yield from shard_index.inspect(artifact, context)
+        return
+    size = artifact.source.size
+    if size > _LARGEST_BYTES:
+        detail = f"a JSON document of {size:,} bytes; up to {_LARGEST_BYTES:,} are read"
+        yield _row(artifact, Outcome.LIMITED, detail)
+        return
+    tree, is_all = _tree(artifact)
+    if not is_all:
+        # YAML may begin with a JSON document, INI with a list: what follows is no JSON, but is read.
+        yield from text_documents.inspect(artifact, context)
+    claimed = not is_all
+    for event in show_tree(artifact, tree, context):
+        claimed = True
+        if event is not None:
+            yield event
+    if not claimed:
+        yield _row(artifact, Outcome.OPAQUE, "")
+
+
+def _tree(artifact: Artifact) -> tuple[Json, bool]:
+    """Return the first value, and whether nothing but blanks follows it."""
+    data = bytes(artifact.source.read_at(0, artifact.source.size))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Malformed("the JSON is not UTF-8", error.start) from None
+    document = decode_json(text)
+    return document.value, not text[document.end : document.end + _LOOKED_AT].strip()
+
+
+def _row(artifact: Artifact, outcome: Outcome, detail: str) -> Coverage:
+    return Coverage(path=artifact.path, format=Format.JSON, outcome=outcome, detail=detail)

@@ -1,0 +1,1 @@
+"""Native code, bytecode, scripts, and files that are not what their name says."""

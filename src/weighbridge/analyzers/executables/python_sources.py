@@ -1,0 +1,179 @@
+"""Python source: what runs when it is imported, and what its functions would do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from weighbridge.analyzers.executables.program_judgement import (
+    DECODED,
+    STARTS,
+    Told,
+    is_sink,
+    judge_scope,
+)
+from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.core.artifact import Artifact
+from weighbridge.core.finding import Finding
+from weighbridge.core.limits import MIB
+from weighbridge.core.report import Coverage, Outcome
+from weighbridge.formats.kinds import Format
+from weighbridge.formats.scripts.python_scopes import PythonScope, RunsWhen, python_scopes
+from weighbridge.formats.scripts.python_source import is_beyond_limits, parse, read_python
+from weighbridge.knowledge.payload_programs import unfold
+from weighbridge.knowledge.payload_tables import installed_tables
+
+_ENCODING, _LOADING_SCRIPT = "SCR011", "SCR012"
+_LARGEST_BYTES: Final = 2 * MIB
+_SHOWN: Final = 6
+_COOKIE: Final = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_PLAIN_CODECS: Final = re.compile(
+    r"(?i)^(?:utf[-_]?8(?:[-_]sig)?|(?:us[-_])?ascii|latin[-_]?\d+|iso[-_]?8859[-_]\d+(?:-unix)?|l1|cp\d+|windows[-_]\d+"
+    r"|gbk|gb2312|gb18030|big5\w*|euc[-_]\w+|shift[-_]?jis\w*|sjis|koi8[-_]\w|mac\w+|iso2022\w+|hz|johab|mbcs)$"
+)
+_BUILDERS: Final = (
+    "datasets.GeneratorBasedBuilder",
+    "datasets.ArrowBasedBuilder",
+    "datasets.BeamBasedBuilder",
+)
+_SPAWNS: Final = (
+    "os.system",
+    "os.popen",
+    "subprocess.",
+    "os.exec",
+    "os.spawn",
+    "pty.spawn",
+    "os.startfile",
+)
+_RUNS_TEXT: Final = ("exec", "eval", "compile", "getattr", "__import__", "importlib.")
+_HARMLESS_SPAWNS: Final = ("subprocess.CalledProcessError", "subprocess.PIPE", "subprocess.list2cmdline")
+
+
+def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
+    """Judge each part of the file for itself."""
+    size = artifact.source.size
+    data = bytes(artifact.source.read_at(0, min(size, _LARGEST_BYTES)))
+    codec = _codec(data)
+    if codec is not None and not _PLAIN_CODECS.match(codec):
+        yield _finding(artifact, _ENCODING, codec, [f"the source says that it is in {codec!r}"])
+    text = decoded(data, codec)
+    context.budget.check_time()
+    yield from judge_python(artifact, text, context)
+    if size > _LARGEST_BYTES:
+        detail = f"Python source of {size:,} bytes; up to {_LARGEST_BYTES:,} are read"
+        yield _row(artifact, Outcome.LIMITED, detail)
+
+
+def judge_python(artifact: Artifact, text: str, context: Context) -> Iterator[Event]:
+    """Judge Python source, wherever it was found."""
+    tree = parse(text)
+    if tree is None:
+        yield from _unparsed(artifact, text)
+        return
+    parts = python_scopes(tree, is_sink)
+    scopes = parts.scopes
+    told: list[Told] = []
+    for scope in scopes:
+        context.budget.check_time()
+        told += judge_scope(scope)
+    told += _carried(scopes)
+    yield from findings_of(artifact, told)
+    yield from _starts(artifact, scopes, {one.line for one in told})
+    builder = next(
+        (name for scope in scopes for name in scope.facts.references if name in _BUILDERS), None
+    )
+    if builder is not None:
+        yield _finding(artifact, _LOADING_SCRIPT, builder, [f"a class derived from {builder}"])
+    if not parts.is_read or not (parts.is_valued or _needs_no_values(scopes)):
+        yield _row(artifact, Outcome.LIMITED, "the source is larger than what is read of it")
+
+
+def decoded(data: bytes, codec: str | None) -> str:
+    """The text, as Python decodes it; what can't be decoded as escapes."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "backslashreplace")
+    try:
+        return data.decode(codec or "utf-8-sig", "backslashreplace")
+    except (LookupError, ValueError, TypeError):
+        return data.decode("utf-8-sig", "backslashreplace")
+
+
+def _codec(data: bytes) -> str | None:
+    """The encoding that the first two lines state (PEP 263)."""
+    for line in data[:1000].split(b"\n")[:2]:
+        match = _COOKIE.match(line)
+        if match is not None:
+            return match.group(1).decode("ascii", "replace")
+        if line.strip() and not line.lstrip().startswith((b"#", b"\xef\xbb\xbf")):
+            return None
+    return None
+
+
+def _unparsed(artifact: Artifact, text: str) -> Iterator[Event]:
+    """No Python of today runs it; what it names is judged as one part."""
+    facts = read_python(text)
+    scope = PythonScope("file", 1, RunsWhen.IMPORTED, facts, ())
+    yield from findings_of(artifact, list(judge_scope(scope)))
+    if is_beyond_limits(text):
+        detail = "the source is longer or nested deeper than what is read; it was read word by word"
+        yield _row(artifact, Outcome.LIMITED, detail)
+    else:
+        yield _row(artifact, Outcome.OPAQUE, "does not parse as Python 3; it was read word by word")
+
+
+def _carried(scopes: tuple[PythonScope, ...]) -> list[Told]:
+    """Programs in an encoded literal, in a file that runs text."""
+    tables = installed_tables()
+    runs = [call for scope in scopes for call in scope.facts.calls if call.name in ("exec", "eval")]
+    if not runs:
+        return []
+    found = []
+    for scope in scopes:
+        for program in unfold(scope.facts, tables).programs:
+            if program.layers:
+                layers = ", in ".join(reversed(program.layers))
+                words = f"a program in {layers}: {program.facts.text[:120]!r}"
+                found.append(Told(DECODED, "decoded code", f"line {scope.line}: {words}", scope.line))
+    return found[:1]
+
+
+def _needs_no_values(scopes: tuple[PythonScope, ...]) -> bool:
+    """True when nothing in the file runs a text or a command: what its literals are does not matter."""
+    calls = (call.name for scope in scopes for call in scope.facts.calls)
+    return not any(name.startswith((*_SPAWNS, *_RUNS_TEXT)) for name in calls)
+
+
+def _starts(artifact: Artifact, scopes: tuple[PythonScope, ...], told: set[int]) -> Iterator[Finding]:
+    """Programs that are started by importing the file."""
+    lines = [
+        f"line {call.place}: {call.name}"
+        for scope in scopes
+        if scope.runs is RunsWhen.IMPORTED
+        for call in scope.facts.calls
+        if call.name.startswith(_SPAWNS) and call.name not in _HARMLESS_SPAWNS and call.place not in told
+    ]
+    if lines:
+        yield _finding(artifact, STARTS, lines[0].partition(": ")[2], lines[:_SHOWN])
+
+
+def findings_of(artifact: Artifact, told: list[Told]) -> Iterator[Finding]:
+    """Yield one finding for each rule and kind, with its places."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in told:
+        groups.setdefault((one.rule, one.kind), []).append(one.evidence)
+    for (rule, kind), lines in groups.items():
+        yield _finding(artifact, rule, kind, list(dict.fromkeys(lines))[:_SHOWN])
+
+
+def _finding(artifact: Artifact, rule: str, subject: str, lines: list[str]) -> Finding:
+    return Finding(
+        rule=rule,
+        path=artifact.path,
+        subject=subject[:200],
+        evidence="\n".join(line[:400] for line in lines),
+    )
+
+
+def _row(artifact: Artifact, outcome: Outcome, detail: str) -> Coverage:
+    return Coverage(path=artifact.path, format=Format.PYTHON, outcome=outcome, detail=detail)

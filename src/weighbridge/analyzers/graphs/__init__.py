@@ -1,0 +1,1 @@
+"""Graphs of other frameworks: ONNX, Core ML, OpenVINO, Paddle, MXNet, Caffe, CNTK, XLA."""

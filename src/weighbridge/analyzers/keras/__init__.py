@@ -1,0 +1,1 @@
+"""Keras models and the HDF5 that they lie in."""

@@ -1,0 +1,1 @@
+"""Serialization of other languages: R, Java, Julia, MATLAB."""

@@ -1,0 +1,1 @@
+"""Pickles: what they import, call and set, and the code that they carry."""

@@ -1,0 +1,1 @@
+"""TensorFlow graphs, checkpoints and TFLite."""

@@ -1,0 +1,1 @@
+"""The PyTorch family beyond pickles and zips."""

@@ -1,0 +1,1 @@
+"""Files of weights: what native readers break on, and what is no weight."""

@@ -1,0 +1,1 @@
+"""Boosted trees as JSON, UBJSON, text and binary."""

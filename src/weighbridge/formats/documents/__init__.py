@@ -1,0 +1,1 @@
+"""JSON, YAML, XML, INI, TOML, protobuf text, PDF, OLE: trees and texts."""

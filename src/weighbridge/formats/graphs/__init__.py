@@ -1,0 +1,1 @@
+"""Graphs: ONNX, Core ML, Paddle, MXNet, Caffe, CNTK, MLIR."""

@@ -1,0 +1,1 @@
+"""What other languages serialize: R, Java, Julia, MATLAB."""

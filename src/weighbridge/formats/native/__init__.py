@@ -1,0 +1,1 @@
+"""Native code, WebAssembly, archives and shortcuts of systems."""

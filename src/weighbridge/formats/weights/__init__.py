@@ -1,0 +1,1 @@
+"""Headers of weights: safetensors, GGUF, arrays of NumPy, MessagePack."""
