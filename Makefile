@@ -2,8 +2,10 @@
 # from nothing, and looks at the packages besides.
 PYTHON ?= python3
 SECONDS_OF_FUZZING ?= 3600
+SECONDS_A_FAMILY ?= 300
+ZOO ?= build/zoo
 
-.PHONY: all install lint types layers test quick samples docs actions coverage fuzz bench build-ext package clean
+.PHONY: all install lint types layers test quick samples docs actions zoo coverage fuzz bench build-ext package clean
 
 all: lint types layers actions samples test
 
@@ -37,12 +39,17 @@ samples:
 docs:               ## regenerate what is generated
 	$(PYTHON) tools/docs/build_rules.py
 
+zoo:                ## models of heavy frameworks, each in its own environment, and what we say of them
+	$(PYTHON) tests/zoo/build.py $(ZOO)
+	WEIGHBRIDGE_ZOO=$(ZOO) pytest tests/zoo
+
 coverage:
 	coverage run -m pytest
 	coverage report --skip-covered --show-missing
 
 fuzz:
 	$(PYTHON) fuzz/fuzz_pickle.py --seconds $(SECONDS_OF_FUZZING)
+	$(PYTHON) fuzz/fuzz_formats.py --seconds $(SECONDS_A_FAMILY)
 
 bench:
 	$(PYTHON) bench/run.py

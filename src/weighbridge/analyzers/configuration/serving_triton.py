@@ -26,13 +26,17 @@ _MOST = 50
 def judge(artifact: Artifact, head: str, context: Context) -> Iterator[Event] | None:
     """Judge a text that is the configuration of a model for Triton."""
     name = PurePosixPath(artifact.name.lower())
-    if name.suffix != ".pbtxt" or _FIELDS.search(head) is None or artifact.source.size > _LARGEST:
+    is_named = name.name == "config.pbtxt"
+    if name.suffix != ".pbtxt" or (_FIELDS.search(head) is None and not is_named):
         return None
-    text = bytes(artifact.source.read_at(0, artifact.source.size)).decode("utf-8", "replace")
+    size = artifact.source.size
+    if size > _LARGEST:
+        raise LimitReached(f"a configuration of {size:,} bytes; up to {_LARGEST:,} are read")
+    text = bytes(artifact.source.read_at(0, size)).decode("utf-8", "replace")
     try:
         message = parse_prototext(text)
     except (Malformed, LimitReached):
-        if name.name == "config.pbtxt":
+        if is_named:
             raise
         return None
     return _judged(artifact, message)

@@ -41,13 +41,19 @@ _MOST = 100
 
 def judge(artifact: Artifact, head: str, context: Context) -> Iterator[Event] | None:
     """Judge a text that is a pipeline of spaCy or a logging configuration."""
-    if _HINT.search(head) is None or artifact.source.size > _LARGEST:
+    is_named = PurePosixPath(artifact.name.lower()).name == "config.cfg"
+    has_hint = _HINT.search(head) is not None
+    if not has_hint and not is_named:
         return None
-    data = bytes(artifact.source.read_at(0, artifact.source.size))
+    size = artifact.source.size
+    if size > _LARGEST:
+        if is_named:
+            raise LimitReached(f"a configuration of {size:,} bytes; up to {_LARGEST:,} are read")
+        return None
     try:
-        tree = parse_ini(data.decode("utf-8-sig", "replace"))
+        tree = parse_ini(bytes(artifact.source.read_at(0, size)).decode("utf-8-sig", "replace"))
     except (Malformed, LimitReached):
-        if PurePosixPath(artifact.name.lower()).name == "config.cfg":
+        if is_named and has_hint:
             raise
         return None
     if "nlp" in tree or "components" in tree:
