@@ -62,7 +62,7 @@ def carried(artifact: Artifact, texts: Iterable[tuple[str, str]], *, rule: str) 
     for place, text in texts:
         if found >= _MAX_FINDINGS:
             return
-        for number, payload in enumerate(_pickles(text)):
+        for number, payload in enumerate(base64_pickles(text)):
             yield _finding(artifact, rule, place, f"a pickle in base64: {quoted(text)}", "pickle")
             yield artifact.nested(f"{place[:200]}#{number}", MemorySource(payload))
             found += 1
@@ -89,7 +89,8 @@ def _finding(artifact: Artifact, rule: str, place: str, evidence: str, kind: str
     )
 
 
-def _pickles(text: str) -> Iterator[bytes]:
+def base64_pickles(text: str) -> Iterator[bytes]:
+    """Yield what decodes to a pickle, the first few."""
     found = 0
     for match in _BASE64_PICKLE.finditer(text):
         payload = _decode(match[0])

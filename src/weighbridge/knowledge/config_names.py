@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from weighbridge.errors import UsageError
+from weighbridge.knowledge.listed import table_rows
 from weighbridge.knowledge.locate import signatures_dir
 
 
@@ -53,9 +54,9 @@ class ConfigNames:
         Raises:
             UsageError: a file is unreadable or a line is wrong.
         """
-        namespaces = {row[0]: row[1] for row in _rows(directory / "namespaces.tsv", 2)}
+        namespaces = {row[0]: row[1] for row in table_rows(directory / "namespaces.tsv", columns=2)}
         reviews = []
-        for pattern, weight, why in _rows(directory / "targets.tsv", 3):
+        for pattern, weight, why in table_rows(directory / "targets.tsv", columns=3):
             try:
                 reviews.append(Review(pattern, Reviewed(weight), why))
             except ValueError as error:
@@ -85,18 +86,6 @@ def _precedence(review: Review) -> tuple[bool, int]:
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(r"[\w.]+".join(re.escape(part) for part in pattern.split("*")) + r"\Z")
-
-
-def _rows(path: Path, columns: int) -> list[list[str]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: {error}; reinstall weighbridge") from error
-    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
-    for row in rows:
-        if len(row) != columns:
-            raise UsageError(f"{path}: {row[0]!r} has {len(row)} columns; {columns} are expected")
-    return rows
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from weighbridge.errors import UsageError
+from weighbridge.knowledge.listed import table_rows
 from weighbridge.knowledge.locate import signatures_dir
 
 
@@ -74,23 +75,13 @@ def load_graph_tables(folder: Path) -> GraphTables:
         UsageError: a table is missing or breaks its format.
     """
     deeds: dict[tuple[str, str], Deed] = {}
-    for number, line in _lines(folder / "operators.tsv"):
-        cells = line.split("\t")
-        if len(cells) != 4 or cells[2] not in set(Effect):
-            raise UsageError(
-                f"{folder / 'operators.tsv'}, line {number}: framework, operator, effect, why"
-            )
-        deeds[cells[0], cells[1]] = Deed(Effect(cells[2]), cells[3])
+    path = folder / "operators.tsv"
+    for framework, operator, effect, why in table_rows(path, columns=4):
+        if effect not in set(Effect):
+            raise UsageError(f"{path}: {operator} has the effect {effect!r}")
+        deeds[framework, operator] = Deed(Effect(effect), why)
     return GraphTables(deeds, _names(folder / "paddle.txt"), _names(folder / "openvino.txt"))
 
 
 def _names(path: Path) -> frozenset[str]:
-    return frozenset(line for _, line in _lines(path))
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    return [(n, line) for n, line in enumerate(lines, start=1) if line and not line.startswith("#")]
+    return frozenset(name for (name,) in table_rows(path, columns=1))

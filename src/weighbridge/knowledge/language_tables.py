@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from weighbridge.errors import UsageError
+from weighbridge.knowledge.listed import table_rows
 from weighbridge.knowledge.locate import signatures_dir
 
 
@@ -69,12 +70,8 @@ def _read(path: Path) -> dict[str, Meaning]:
         UsageError: the file is unreadable or a line is wrong.
     """
     rows: dict[str, Meaning] = {}
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line and not line.startswith("#"):
-                names, strength, what, source = line.split("\t")
-                meaning = Meaning(Strength(strength), what, source)
-                rows.update(dict.fromkeys(names.split(","), meaning))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: not a table of names: {error}; reinstall") from error
+    for names, strength, what, source in table_rows(path, columns=4):
+        if strength not in set(Strength):
+            raise UsageError(f"{path}: {names} has the strength {strength!r}")
+        rows.update(dict.fromkeys(names.split(","), Meaning(Strength(strength), what, source)))
     return rows

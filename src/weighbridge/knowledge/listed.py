@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 from weighbridge.errors import UsageError
 from weighbridge.knowledge.locate import signatures_dir
 
 
-@cache
-def listed(table: str) -> Mapping[str, tuple[str, ...]]:
-    """Return the rows of a tab-separated table by their first column; the others as they stand.
+def table_rows(path: Path, *, columns: int) -> Iterator[list[str]]:
+    """Yield the rows of a tab-separated table, none of whose cells is empty.
 
     Lines that begin with `#` are comments: they say where the rows come from.
+
+    Raises:
+        UsageError: the table is missing, or a row has another number of cells.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; reinstall weighbridge") from error
+    for number, line in enumerate(lines, start=1):
+        if not line or line.startswith("#"):
+            continue
+        cells = line.split("\t")
+        if len(cells) != columns or not all(cells):
+            raise UsageError(f"{path}, line {number}: {columns} columns are needed")
+        yield cells
+
+
+@cache
+def listed(table: str) -> Mapping[str, str]:
+    """Return a table of two columns: what stands in the second by what stands in the first.
 
     Args:
         table: path below signatures/, such as `arrays/matlab.tsv`.
 
     Raises:
-        UsageError: the table is missing, or a row stands twice.
+        UsageError: the table is missing or breaks its form.
     """
-    path = signatures_dir() / table
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"signatures/{table} can't be read: {error.strerror}") from error
-    rows: dict[str, tuple[str, ...]] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, *columns = line.split("\t")
-        if name in rows:
-            raise UsageError(f"signatures/{table}, line {number}: {name!r} is there already")
-        rows[name] = tuple(columns)
-    return MappingProxyType(rows)
+    return MappingProxyType(dict(table_rows(signatures_dir() / table, columns=2)))

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
 from weighbridge.errors import UsageError
+from weighbridge.knowledge.listed import table_rows
 from weighbridge.knowledge.locate import signatures_dir
 
 STANDARD_DOMAIN = "ai.onnx"
@@ -74,12 +75,12 @@ def load_onnx_tables(folder: Path) -> OnnxTables:
         UsageError: a table is missing or breaks its format.
     """
     domains: dict[str, Domain] = {}
-    for name, standing, needs, _ in _rows(folder / "domains.tsv", columns=4):
+    for name, standing, needs, _ in table_rows(folder / "domains.tsv", columns=4):
         if standing not in set(Standing):
             raise UsageError(f"{folder / 'domains.tsv'}: {name} has the standing {standing!r}")
         domains[name] = Domain(Standing(standing), needs)
     operators: dict[str, set[str]] = {}
-    for domain, name in _rows(folder / "operators.tsv", columns=2):
+    for domain, name in table_rows(folder / "operators.tsv", columns=2):
         operators.setdefault(domain, set()).add(name)
     newest = [line for line in _lines(folder / "operators.tsv") if line.startswith(_NEWEST)]
     if len(newest) != 1 or not newest[0].removeprefix(_NEWEST).isdigit():
@@ -93,13 +94,3 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-
-
-def _rows(path: Path, *, columns: int) -> Iterator[list[str]]:
-    for number, line in enumerate(_lines(path), start=1):
-        if not line or line.startswith("#"):
-            continue
-        cells = line.split("\t")
-        if len(cells) != columns or not all(cells):
-            raise UsageError(f"{path}, line {number}: {columns} columns are needed")
-        yield cells

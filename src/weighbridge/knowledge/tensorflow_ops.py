@@ -8,13 +8,14 @@ operators of TFLite. `paths.tsv`: access, pattern, why.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
 from weighbridge.errors import UsageError
+from weighbridge.knowledge.listed import table_rows
 from weighbridge.knowledge.locate import signatures_dir
 from weighbridge.knowledge.payload_tables import installed_tables
 
@@ -109,11 +110,11 @@ def load_ops(folder: Path) -> TensorFlowOps:
     """
     rows = {
         name: _row(folder / "ops.tsv", deed, where, why)
-        for name, deed, where, why in _cells(folder / "ops.tsv", columns=4)
+        for name, deed, where, why in table_rows(folder / "ops.tsv", columns=4)
     }
-    known = frozenset(name for (name,) in _cells(folder / "ops_known.txt", columns=1))
-    libraries = {row[0]: row[1] for row in _cells(folder / "ops_addons.tsv", columns=2)}
-    lite = {row[0]: row[1] for row in _cells(folder / "lite_custom.tsv", columns=2)}
+    known = frozenset(name for (name,) in table_rows(folder / "ops_known.txt", columns=1))
+    libraries = {row[0]: row[1] for row in table_rows(folder / "ops_addons.tsv", columns=2)}
+    lite = {row[0]: row[1] for row in table_rows(folder / "lite_custom.tsv", columns=2)}
     return TensorFlowOps(rows, known, libraries, lite, _paths(folder / "paths.tsv"))
 
 
@@ -128,24 +129,10 @@ def _row(path: Path, deed: str, where: str, why: str) -> OpRow:
 
 def _paths(path: Path) -> Mapping[Access, tuple[tuple[re.Pattern[str], str], ...]]:
     found: dict[Access, list[tuple[re.Pattern[str], str]]] = {one: [] for one in Access}
-    for access, pattern, why in _cells(path, columns=3):
+    for access, pattern, why in table_rows(path, columns=3):
         found[Access(access)].append((re.compile(pattern, re.IGNORECASE), why))
     for access, signs in ((Access.READS, _READ_SIGNS), (Access.WRITES, _WRITE_SIGNS)):
         for sign, text in installed_tables().texts:
             if sign in signs:
                 found[access].append((text, sign.replace("_", " ")))
     return {access: tuple(patterns) for access, patterns in found.items()}
-
-
-def _cells(path: Path, *, columns: int) -> Iterator[list[str]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    for number, line in enumerate(lines, start=1):
-        if not line or line.startswith("#"):
-            continue
-        cells = line.split("\t")
-        if len(cells) != columns or not all(cells):
-            raise UsageError(f"{path}, line {number}: {columns} columns are needed")
-        yield cells

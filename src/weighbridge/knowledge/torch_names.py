@@ -6,13 +6,14 @@ from elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
 from weighbridge.errors import UsageError
+from weighbridge.knowledge.listed import table_rows
 from weighbridge.knowledge.locate import signatures_dir
 
 _ATEN = "aten::"
@@ -57,13 +58,12 @@ class TorchNames:
         Raises:
             UsageError: a file is unreadable or a row is wrong.
         """
-        operators = {row[0]: (_sign(row, folder), row[2]) for row in _rows(folder / "operators.tsv", 3)}
-        classes = {row[0]: (_sign(row, folder), row[2]) for row in _rows(folder / "classes.tsv", 3)}
+        operators, classes = (_signed(folder / name) for name in ("operators.tsv", "classes.tsv"))
         return cls(
-            namespaces=frozenset(row[0] for row in _rows(folder / "namespaces.tsv", 3)),
+            namespaces=frozenset(row[0] for row in table_rows(folder / "namespaces.tsv", columns=3)),
             operators=operators,
             classes=classes,
-            delegates=frozenset(row[0] for row in _rows(folder / "delegates.tsv", 3)),
+            delegates=frozenset(row[0] for row in table_rows(folder / "delegates.tsv", columns=3)),
             methods={name[len(_ATEN) :]: name for name in operators if name.startswith(_ATEN)},
         )
 
@@ -80,21 +80,10 @@ def installed_names() -> TorchNames:
     return TorchNames.load(signatures_dir() / "torch")
 
 
-def _sign(row: list[str], folder: Path) -> Sign:
-    try:
-        return Sign(row[1])
-    except ValueError:
-        raise UsageError(f"{folder}: {row[0]}: there is no sign {row[1]!r}") from None
-
-
-def _rows(file: Path, columns: int) -> Iterator[list[str]]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from None
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line and not line.startswith("#"):
-            row = line.split("\t")
-            if len(row) != columns:
-                raise UsageError(f"{file}, line {number}: {len(row)} columns instead of {columns}")
-            yield row
+def _signed(file: Path) -> dict[str, tuple[Sign, str]]:
+    found: dict[str, tuple[Sign, str]] = {}
+    for name, sign, why in table_rows(file, columns=3):
+        if sign not in set(Sign):
+            raise UsageError(f"{file}: {name}: there is no sign {sign!r}")
+        found[name] = Sign(sign), why
+    return found

@@ -54,7 +54,7 @@ def _judge(artifact: Artifact, module: MlirModule, at: int) -> Iterator[Finding]
     targets = [word for word in dict.fromkeys(module.strings) if word in callbacks]
     for target in targets:
         evidence = (
-            f"custom call of {quoted(target)}: {callbacks[target][0]}; made by {module.producer[:80]!r}"
+            f"custom call of {quoted(target)}: {callbacks[target]}; made by {module.producer[:80]!r}"
         )
         yield Finding(rule=_CALLS_OUT, path=artifact.path, subject=target, evidence=evidence, offset=at)
     if not targets and any(_CUSTOM_CALL in word for word in module.strings):

@@ -37,7 +37,7 @@ def _targets(artifact: Artifact, context: Context) -> Iterator[Event]:
                 continue
             seen.add(target)
             if target in callbacks:
-                evidence = f"custom call of {quoted(target)}: {callbacks[target][0]}"
+                evidence = f"custom call of {quoted(target)}: {callbacks[target]}"
                 yield Finding(rule=_CALLS_OUT, path=artifact.path, subject=target, evidence=evidence)
     if seen and not seen & callbacks.keys():
         evidence = f"custom calls of {', '.join(sorted(map(quoted, seen))[:20])}"

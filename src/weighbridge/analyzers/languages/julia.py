@@ -36,7 +36,7 @@ def inspect_bson(artifact: Artifact, context: Context) -> Iterator[Event]:
         dotted = _joined(names, element)
         if dotted in table and dotted not in told and len(told) < _MAX_TOLD:
             told.add(dotted)
-            yield _finding(artifact, _HARM, dotted, f"names {dotted}: {table[dotted][0]}", element)
+            yield _finding(artifact, _HARM, dotted, f"names {dotted}: {table[dotted]}", element)
         if element.name == "tag" and element.text == "anonymous" and "anonymous" not in told:
             told.add("anonymous")
             yield _finding(artifact, _CODE, "anonymous", "a function comes with its code", element)

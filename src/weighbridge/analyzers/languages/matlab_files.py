@@ -50,7 +50,7 @@ def _harm(words: tuple[str, ...]) -> str:
     for word in words:
         for name in _NAME.findall(word):
             if name in table:
-                return f"names {name}: {table[name][0]}"
+                return f"names {name}: {table[name]}"
         if _SHELL.search(word):
             return "runs a command with !"
     return ""

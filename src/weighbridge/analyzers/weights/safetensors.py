@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
 from weighbridge.analyzers.anomalies import anomaly_findings, malformed_finding, unclaimed_artifacts
+from weighbridge.analyzers.carried_texts import base64_pickles
 from weighbridge.analyzers.configuration.hydra_targets import GETTERS, harmful_calls
 from weighbridge.analyzers.configuration.target_weights import Weighed, Weight, weigh_target
 from weighbridge.analyzers.inspection import Context, Event
@@ -42,10 +41,7 @@ RULES: Final[Mapping[SafetensorsAnomaly, str]] = {
 }
 
 _LENGTH_BYTES = 8
-_MAX_PICKLES = 16
 _MAX_TARGETS = 1_000
-# A protocol 2 to 5 pickle begins 80 02 .. 80 05, which base64 spells gAI .. gAX.
-_BASE64_PICKLE = re.compile(r"(?<![\w+/-])gA[I-X][A-Za-z0-9+/_-]{5,}={0,2}")
 _HYDRA_TARGET = re.compile(r"""_target_["']?\s*[:=]\s*\\?["']?([A-Za-z_][\w.]{0,200})""")
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 
@@ -67,7 +63,7 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
 
 def _inspect_metadata(artifact: Artifact, key: str, value: str) -> Iterator[Event]:
     """Training tools write paths, URLs and prompts here: only what is never theirs is told."""
-    payloads = tuple(_base64_pickles(value))
+    payloads = tuple(base64_pickles(value))
     if payloads:
         yield _metadata_finding(artifact, "ST011", key, value)
     for number, payload in enumerate(payloads):
@@ -96,25 +92,6 @@ def _fetched(value: str, context: Context) -> Iterator[Weighed]:
     except (Malformed, LimitReached):
         return
     yield from harmful_calls(tree, context)
-
-
-def _base64_pickles(value: str) -> Iterator[bytes]:
-    found = 0
-    for match in _BASE64_PICKLE.finditer(value):
-        payload = _decode(match[0])
-        if payload[:1] == b"\x80" and payload.endswith(b"."):
-            found += 1
-            yield payload
-        if found == _MAX_PICKLES:
-            return
-
-
-def _decode(text: str) -> bytes:
-    core = text.rstrip("=").translate(str.maketrans("-_", "+/"))
-    try:
-        return base64.b64decode(core + "=" * (-len(core) % 4), validate=True)
-    except binascii.Error:
-        return b""
 
 
 def _metadata_finding(
