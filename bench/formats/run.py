@@ -4,9 +4,9 @@
 
 The files are this repository's own samples (those that must fail, and the twins of `.twin` names)
 and the models of real frameworks that tests/zoo/build.py wrote. Each tool runs once for each family
-and label, in one process over the whole folder, one after the other on the same machine, without a
-network where `unshare` allows it. The samples are ours: our recall on them is no measure, the
-peer's is.
+and label, in one process over the whole folder, each file in a folder of its own and under its own
+name, one tool after the other on the same machine, without a network where `unshare` allows it. The
+samples are ours: our recall on them is no measure, the peer's is.
 
 Prints a table, and keeps the figures in bench/work/formats/side-by-side.json.
 """
@@ -72,15 +72,21 @@ def lay_out(zoo: Path | None, families: list[str] | None) -> dict[tuple[str, str
         if label and family not in _OLDER and (families is None or family in families):
             folder = found.setdefault((family, label), WORK / "files" / family / label)
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name.replace("/", "--")).write_bytes(data)
+            _place(folder, name).write_bytes(data)
     for family, files in _real(zoo):
         if families is None or family in families:
             folder = found.setdefault((family, REAL), WORK / "files" / family / REAL)
             folder.mkdir(parents=True, exist_ok=True)
             for path in files:
-                flat = "--".join(path.relative_to((zoo or path) / family).parts)
-                shutil.copyfile(path, folder / flat)
+                shutil.copyfile(path, _place(folder, path.name))
     return found
+
+
+def _place(folder: Path, name: str) -> Path:
+    """A path in a folder of its own: tools go by names, so the name must stay what it was."""
+    own = folder / f"{len(list(folder.iterdir())):04}"
+    own.mkdir()
+    return own / name.rpartition("/")[2]
 
 
 def _real(zoo: Path | None) -> Iterator[tuple[str, list[Path]]]:
@@ -93,7 +99,8 @@ def _real(zoo: Path | None) -> Iterator[tuple[str, list[Path]]]:
 
 def _flagged_by_us(report: Path, severities: set[str]) -> set[str]:
     target = json.loads(report.read_text(encoding="utf-8"))["targets"][0]
-    return {one["path"][0] for one in target["findings"] if one["severity"] in severities}
+    found = (one["path"][0] for one in target["findings"] if one["severity"] in severities)
+    return {path.partition("/")[0] for path in found}
 
 
 def _flagged_by_modelaudit(report: Path, folder: Path, severities: set[str]) -> set[str]:

@@ -23,6 +23,7 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+_SHOWN = 4000
 
 
 def groups() -> list[str]:
@@ -33,8 +34,10 @@ def groups() -> list[str]:
 def build(folder: Path, group: str) -> bool:
     """Write one group; return False when it was there already.
 
+    What pip and the writer say goes into FOLDER/GROUP.log.
+
     Raises:
-        subprocess.CalledProcessError: pip or the writer failed.
+        SystemExit: pip or the writer failed; with the end of the log.
     """
     recipe = HERE / group
     digest = hashlib.sha256()
@@ -46,14 +49,24 @@ def build(folder: Path, group: str) -> bool:
     environment = folder / ".venv" / group
     venv.EnvBuilder(with_pip=True, clear=True).create(environment)
     python = environment / "bin" / "python"
+    log = folder / f"{group}.log"
+    log.unlink(missing_ok=True)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-r", str(recipe / "requirements.txt")], check=True)
+    _run([*pip, "-r", str(recipe / "requirements.txt")], folder, log)
     target = folder / group
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    subprocess.run([str(python), str(recipe / "write.py"), str(target)], check=True, cwd=folder)
+    _run([str(python), str(recipe / "write.py"), str(target)], folder, log)
     stamp.write_text(digest.hexdigest(), encoding="ascii")
     return True
+
+
+def _run(command: list[str], folder: Path, log: Path) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        done = subprocess.run(command, check=False, cwd=folder, stdout=file, stderr=file)
+    if done.returncode:
+        said = log.read_text(encoding="utf-8", errors="replace")[-_SHOWN:]
+        sys.exit(f"{said}\nexit {done.returncode}: {' '.join(command)}")
 
 
 def main() -> None:
