@@ -191,6 +191,8 @@ def _tars() -> Iterator[tuple[str, bytes]]:
     yield "archive/climbs-out.zip", _zip(_Member(b"../../outside.txt"))
     yield "archive/absolute.tar", _file("/outside.txt") + _END_OF_TAR
     yield "archive/link-out.tar", _link("link", "/outside") + _file("a.txt") + _END_OF_TAR
+    yield "archive/link-to-accounts.tar", _link("model.bin", "/etc/passwd") + _END_OF_TAR
+    yield "archive/system-name.tar", _file("/etc/cron.d/marker") + _END_OF_TAR
     yield "archive/through-link.tar", _link("link", "/outside") + _file("link/a.txt") + _END_OF_TAR
     yield (
         "archive/special-files.tar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 import zlib
 from collections.abc import Iterator
@@ -48,6 +49,9 @@ def _msgpack() -> Iterator[tuple[str, bytes]]:
     yield "arrays/flax.twin.msgpack", _params(_array([2, 4], "float32", bytes(32)))
     yield "arrays/flax-extension.msgpack", _params(_ext(42, b"anything"))
     yield "arrays/flax-pickle.msgpack", _params(_bin(call))
+    yield "arrays/flax-pickle-extension.msgpack", _params(_ext(42, call))
+    yield "arrays/flax-pickle-base64.msgpack", _params(_bin(base64.b64encode(call)))
+    yield "arrays/flax-pickle-objects.msgpack", _params(_array([1], "object", call))
     yield "arrays/flax-shape.msgpack", _params(_array([1000, 1000], "float32", bytes(32)))
     yield "arrays/flax-no-header.msgpack", _params(_ext(1, b"\x01"))
     odd = b"\x81\x01" + _array([4], "float32", bytes(16))

@@ -210,6 +210,7 @@ utc_time_created: '2025-06-01 10:00:00.000000'
 
 def _servers() -> Iterator[tuple[str, str | bytes]]:
     yield "mlflow.twin/MLmodel", MLMODEL
+    yield "mlflow-library/MLmodel", MLMODEL.replace("mlflow.sklearn", "subprocess")
     yield "mlflow-loader/MLmodel", MLMODEL.replace("mlflow.sklearn", "marker_loader\n    code: code")
     yield (
         "mlflow-outside/MLmodel",

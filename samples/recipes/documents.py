@@ -40,6 +40,7 @@ def _xml() -> Iterator[tuple[str, str]]:
     yield "broken.twin.xml", '<?xml version="1.0"?><a><b></a>'
     include = '<i:include xmlns:i="http://www.w3.org/2001/XInclude" href="file:///etc/hostname"/>'
     yield "includes.xml", f'<?xml version="1.0"?><note>{include}</note>'
+    yield "includes.pmml", _PMML.format(include)
     yield "plain.twin.pmml", _PMML.format('<Extension name="x-mining" value="rows &gt; 5"/>')
     yield "doctype.pmml", '<?xml version="1.0"?><!DOCTYPE PMML><PMML version="4.4"/>'
     call = "Runtime.getRuntime().exec(&quot;echo weighbridge-marker&quot;)"

@@ -124,6 +124,7 @@ def _paddle() -> Iterator[tuple[str, bytes]]:
     yield "graphs/py-func.pdmodel", _program(_operator("py_func"))
     written = _operator("save_combine", file_path="/tmp/weighbridge-marker")
     yield "graphs/save.pdmodel", _program(_operator("relu"), written)
+    yield "graphs/read-beside.pdmodel", _program(_operator("load_combine", file_path="params.pdiparams"))
     yield "graphs/read-file.pdmodel", _program(_operator("read_file", filename="/etc/passwd"))
     yield "graphs/unknown-operator.pdmodel", _program(_operator("fast_decode"))
     carried = _operator("relu", note="PK").replace(b"PK", b"PK")

@@ -72,6 +72,13 @@ def samples() -> Iterator[tuple[str, bytes]]:
     address = string("ldap://example.invalid/weighbridge-marker")
     holder = described("java.util.Locale", [("Ljava/lang/String;", "name")])
     yield "java/address.ser", stream(instance(holder, address))
+    places = described("java.util.HashMap", [("F", "loadFactor"), ("I", "threshold")], flags=3)
+    host = instance(
+        described("java.net.URL", [("I", "hashCode"), ("Ljava/lang/String;", "host")]),
+        struct.pack(">i", -1) + string("marker.example.invalid"),
+    )
+    entries = b"\x77\x08" + struct.pack(">ii", 16, 1) + host + NULL + END
+    yield "java/lookup.ser", stream(instance(places, struct.pack(">fi", 0.75, 12) + entries))
     own = described("com.example.OwnClassifier", [("D", "bias"), ("[D", "weights")])
     yield "java/unknown.ser", stream(instance(own, struct.pack(">d", 0.5) + NULL))
     yield "java/unknown-cut.ser", stream(instance(own))

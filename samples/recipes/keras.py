@@ -38,6 +38,17 @@ _SCALE = Function(
     (("LOAD_FAST", 0), ("LOAD_CONST", 1), ("BINARY_TRUE_DIVIDE", 0), ("RETURN_VALUE", 0)),
     (None, 255),
 )
+_OPENING = (
+    ("LOAD_GLOBAL", 0),
+    ("LOAD_CONST", 1),
+    ("LOAD_CONST", 2),
+    ("CALL_FUNCTION", 2),
+    ("POP_TOP", 0),
+    ("LOAD_FAST", 0),
+    ("RETURN_VALUE", 0),
+)
+_WRITE = Function("<lambda>", _OPENING, (None, "/tmp/weighbridge-marker", "w"), ("open",))
+_READ = Function("<lambda>", _OPENING, (None, "labels.txt", "r"), ("open",))
 PICKLED_SYSTEM = stream(call(name("posix", "system"), text(MARKER)))
 WEIGHTS = write(Group({"layers": Group({"dense": Dataset(FLOAT, (4,), bytes(16))})}))
 
@@ -156,6 +167,8 @@ def _lambdas() -> dict[str, Node]:
     return {
         "ker-01-lambda-system": model(coded(SYSTEM_TEXT)),
         "ker-01-lambda.twin": model(coded(SCALE_TEXT)),
+        "ker-01-lambda-writes": model(coded(encoded(_WRITE.marshalled))),
+        "ker-01-lambda-reads.twin": model(coded(encoded(_READ.marshalled))),
         "ker-01-lambda-unreadable": model(coded(encoded(_SYSTEM.marshalled[:-9]))),
         "ker-01-nested-lambda": model(layer("TimeDistributed", layer=coded(SYSTEM_TEXT))),
         "ker-01-value": model(
@@ -257,6 +270,7 @@ def _documents() -> Iterator[tuple[str, bytes]]:
 
 def _archives() -> Iterator[tuple[str, bytes]]:
     vocabulary = b"the\ncat\nsat\n"
+    yield "keras/ker-14-program.keras", archive(model(), assets__run_sh=b"echo weighbridge-marker\n")
     yield "keras/ker-14-member.keras", archive(model(), setup_py=b"print('weighbridge-marker')\n")
     yield "keras/ker-14-pickle.keras", archive(model(), assets__data_pkl=PICKLED_SYSTEM)
     yield (

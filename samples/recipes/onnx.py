@@ -156,6 +156,8 @@ def _external() -> Iterator[tuple[str, bytes]]:
     yield "onnx/external-length.onnx", _with_tensor(tensor("w", [2, 2], more=short))
     keys = external("w.bin", length="16", __class__="builtins.len")
     yield "onnx/external-keys.onnx", _with_tensor(tensor("w", [2, 2], more=keys))
+    keys = external("w.bin", length="16", layout="tiled")
+    yield "onnx/external-key-unknown.onnx", _with_tensor(tensor("w", [2, 2], more=keys))
     first = tensor("a", [4], more=external("w.bin", offset="0", length="16"))
     second = tensor("b", [4], more=external("w.bin", offset="8", length="16"))
     yield "onnx/external-overlap.onnx", model(_RELU, run(5, first), run(5, second))

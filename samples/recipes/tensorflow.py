@@ -198,6 +198,8 @@ def _deeds() -> Iterator[tuple[str, bytes]]:
     yield "tensorflow/write-fixed/saved_model.pb", served(writing("/tmp/weighbridge-marker"))
     given = [const("content", MARKER), node("deed", "WriteFile", ["x", "content:output:0"])]
     yield "tensorflow/write-given/saved_model.pb", served(given)
+    saved = node("deed", "SaveV2", ["x", "content:output:0", "content:output:0", "content:output:0"])
+    yield "tensorflow/save-given/saved_model.pb", served([given[0], saved])
     yield "tensorflow/read-passwd/saved_model.pb", served(reading("/etc/passwd"))
     yield "tensorflow/read-fixed/saved_model.pb", served(reading("/home/user/notes.txt"))
     yield "tensorflow/read-given/saved_model.pb", served([node("deed", "ReadFile", ["x"])])

@@ -151,8 +151,8 @@ def test_other_bytes_are_no_pickle(value: bytes) -> None:
     ("value", "in_csv", "elsewhere"),
     [
         ("=HYPERLINK(\"https://example.invalid\")", "CEL013", "CEL014"),
-        ("=cmd|' /C marker'!A0", "CEL013", "CEL014"),
-        ("@SUM(1)*cmd|' /C marker'!A0", "CEL013", "CEL014"),
+        ("=cmd|' /C marker'!A0", "CEL015", "CEL014"),
+        ("@SUM(1)*cmd|' /C marker'!A0", "CEL015", "CEL014"),
         ("\t=WEBSERVICE(A1)", "CEL013", "CEL014"),
         ("=importxml(A1, \"//x\")", "CEL013", "CEL014"),
         ("=SUM(A1:A9)", "CEL014", "CEL014"),

@@ -131,7 +131,7 @@ def test_a_wrong_table_is_refused(tmp_path: Path) -> None:
     for name in ("paddle.txt", "openvino.txt"):
         (tmp_path / name).write_text("x\n")
     (tmp_path / "operators.tsv").write_text("paddle\tsave\tsings\twhy\n")
-    with pytest.raises(UsageError, match=r"operators\.tsv, line 1"):
+    with pytest.raises(UsageError, match=r"operators\.tsv: save has the effect"):
         load_graph_tables(tmp_path)
     (tmp_path / "operators.tsv").unlink()
     with pytest.raises(UsageError):

@@ -307,11 +307,13 @@ class TestArchives:
             == []
         )
 
-    @pytest.mark.parametrize(
-        "name", ["setup.py", "lib.so", "assets/run.sh", "assets/x.pkl", "data/model.weights.h5"]
-    )
+    @pytest.mark.parametrize("name", ["setup.py", "assets/x.pkl", "data/model.weights.h5"])
     def test_anything_else_is_told(self, name: str) -> None:
         assert self.members("config.json", "metadata.json", name) == ["KER014"]
+
+    @pytest.mark.parametrize("name", ["lib.so", "assets/run.sh", "bin/RUN.EXE"])
+    def test_programs_are_high(self, name: str) -> None:
+        assert self.members("config.json", "metadata.json", name, "setup.py") == ["KER020", "KER014"]
 
     def test_another_archive_with_a_config_is_not_keras(self) -> None:
         assert self.members("config.json", "run.py", archive_name="bundle.zip") == []
@@ -453,3 +455,46 @@ class TestMetadata:
         assert first.rule == "KER007"
         with pytest.raises(Malformed):
             list(found)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"]
+)
+def test_a_configuration_in_any_encoding_that_json_takes_is_judged(encoding: str) -> None:
+    from weighbridge.analyzers.documents import json_documents
+    from weighbridge.formats.identify import identify
+    from weighbridge.formats.kinds import Format
+
+    source = MemorySource(json.dumps(model(function("os", "system"))).encode(encoding))
+    assert Format.JSON in identify(source, "config.json")
+    seen = json_documents.inspect(Artifact(("config.json",), source), context())
+    assert "KER002" in [event.rule for event in seen if isinstance(event, Finding)]
+
+
+@pytest.mark.parametrize("name", ["exec", "eval", "__import__"])
+@pytest.mark.parametrize("class_name", ["function", "builtin_function_or_method", "itself"])
+def test_builtins_are_no_layers(name: str, class_name: str) -> None:
+    named = {
+        "module": "builtins",
+        "class_name": name if class_name == "itself" else class_name,
+        "config": name,
+        "registered_name": name,
+    }
+    assert "KER002" in [one.rule for one in findings(model(named))]
+
+
+def test_a_lambda_of_keras_2_may_name_a_function_of_any_module() -> None:
+    harmful = legacy("Lambda", function="system", function_type="function", module="os")
+    assert "KER002" in [one.rule for one in findings(old_model(harmful))]
+    own = legacy("Lambda", function="scale", function_type="function", module="__main__")
+    assert not {"KER002", "KER003"} & {one.rule for one in findings(old_model(own))}
+
+
+def test_an_honest_function_of_a_program_has_the_module_builtins() -> None:
+    own = {
+        "module": "builtins",
+        "class_name": "function",
+        "config": "clipped",
+        "registered_name": "function",
+    }
+    assert not {"KER002", "KER003"} & {one.rule for one in findings(model(own))}

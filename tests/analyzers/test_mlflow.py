@@ -14,7 +14,7 @@ from tests.analyzers.config_events import scan, told
         ("x", "x", []),
         ("loader_module: mlflow.sklearn", "loader_module: mlflow.pyfunc.model", []),
         ("loader_module: mlflow.sklearn", "loader_module: custom", ["CFG020"]),
-        ("loader_module: mlflow.sklearn", "loader_module: os", ["CFG020"]),
+        ("loader_module: mlflow.sklearn", "loader_module: os", ["CFG028"]),
         ("loader_module: mlflow.sklearn", "loader_module: mlflowx.sklearn", ["CFG020"]),
         ("model_path: model.pkl", "code: code", ["CFG021"]),
         ("model_path: model.pkl", "model_code_path: /home/user/model.py", ["CFG021"]),

@@ -93,4 +93,4 @@ def test_other_files_are_not_taken_for_r(data: bytes) -> None:
 def test_the_table_has_the_functions_that_start_programs() -> None:
     table = r_functions()
     wanted = ("system", "system2", "shell", "pipe", "download.file", "dyn.load", "source", "unlink")
-    assert {table[name].strength for name in wanted} == {Strength.RUNS}
+    assert {table[name].strength for name in wanted} == {Strength.RUNS, Strength.STARTS}

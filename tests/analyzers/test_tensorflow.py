@@ -126,7 +126,6 @@ def test_a_place_in_an_attribute_decides(
     ("op", "inputs", "expected"),
     [
         ("ReadFile", ["x"], ["TFG009"]),
-        ("WriteFile", ["x", "x"], ["TFG004"]),
         ("SaveV2", ["x", "x", "x"], ["TFG004"]),
         ("RestoreV2", ["x", "x", "x"], ["TFG009"]),
         ("TextLineDataset", ["x", "x", "x"], []),
@@ -137,6 +136,15 @@ def test_a_place_that_the_caller_names_is_medium(
     op: str, inputs: list[str], expected: list[str]
 ) -> None:
     assert rules([node("deed", op, inputs)]) == expected
+
+
+def test_any_content_in_a_place_that_the_caller_names_is_high() -> None:
+    assert rules([node("deed", "WriteFile", ["x", "x"])]) == ["TFG029"]
+
+
+@pytest.mark.parametrize(("op", "rule"), [("ReadFile", "TFG028"), ("WriteFile", "TFG003")])
+def test_an_operation_without_its_inputs_is_not_silent(op: str, rule: str) -> None:
+    assert in_graph(node("deed", op)) == [rule]
 
 
 @pytest.mark.parametrize("op", ["SaveV2", "RestoreV2"])

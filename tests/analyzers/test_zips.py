@@ -134,7 +134,8 @@ class TestChecksums:
 
 class TestPaths:
     @pytest.mark.parametrize(
-        ("name", "rule"), [(b"../../x", "ARC001"), (b"/etc/x", "ARC002"), (b"C:/x", "ARC002")]
+        ("name", "rule"),
+        [(b"../../x", "ARC001"), (b"/data/x", "ARC002"), (b"C:/x", "ARC002"), (b"/etc/x", "ARC017")],
     )
     def test_a_name_that_leads_elsewhere_is_told(self, name: bytes, rule: str) -> None:
         assert inspect(build_zip(Entry(name=name, data=b"x"))).rules == {rule}

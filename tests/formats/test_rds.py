@@ -45,7 +45,7 @@ def test_the_second_byte_of_the_spelling_does_not_matter_as_in_r() -> None:
 
 def test_an_evaluated_promise_does_not_run() -> None:
     data = recipe.rds(recipe.promise(recipe.SYSTEM, value=recipe.reals(1)))
-    assert ("system", Place.LANGUAGE) in calls(data)
+    assert ("system", Place.EVALUATED) in calls(data)
     assert not [fact for fact in find_code(parse(data)) if isinstance(fact, Unevaluated)]
 
 

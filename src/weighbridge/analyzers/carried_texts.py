@@ -77,7 +77,7 @@ def carried(artifact: Artifact, texts: Iterable[tuple[str, str]], *, rule: str) 
             if classified > _CLASSIFIED_TEXTS:
                 raise LimitReached(f"more than {_CLASSIFIED_TEXTS} texts look like programs")
             begin = max(0, program.start() - _BEFORE_CHARS)
-            for kind, witness in _programs(text[begin : begin + _CLASSIFIED_CHARS]):
+            for kind, witness in harmful_programs(text[begin : begin + _CLASSIFIED_CHARS]):
                 yield _finding(artifact, rule, place, f"a program ({kind}): {witness}", kind)
                 found += 1
 
@@ -109,8 +109,8 @@ def _decode(text: str) -> bytes:
         return b""
 
 
-def _programs(text: str) -> Iterator[tuple[str, str]]:
-    """Classes of harm that the text shows, as Python or as a command line."""
+def harmful_programs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield classes of harm that the text shows, as Python or as a command line, and their witness."""
     # Parsers of Python and of shells, and the tables of payloads: only for texts that need them.
     from weighbridge.formats.scripts.python_source import read_python
     from weighbridge.formats.scripts.shell import read_shell

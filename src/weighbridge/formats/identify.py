@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from weighbridge.core.artifact import ByteSource
+from weighbridge.formats.documents.strict_json import text_encoding
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.pickle.opcodes import OPCODES, Argument
 from weighbridge.formats.pickle.reader import as_indexable, is_plausible, read_one
@@ -215,6 +216,9 @@ def _has_zip_end(source: ByteSource) -> bool:
 
 def _plain(head: bytes, suffix: str) -> Format:
     if head.translate(None, _TEXT_BYTES):
+        # `json.loads` takes bytes of UTF-16 and UTF-32 as well; Keras hands it what the archive holds.
+        if suffix == ".json" and text_encoding(head) not in ("utf-8", "utf-8-sig"):
+            return Format.JSON
         if head[:2] not in (b"\xff\xfe", b"\xfe\xff"):
             return Format.UNKNOWN
         return Format.TEXT

@@ -25,6 +25,7 @@ class Effect(StrEnum):
     READS_FILES = "reads-files"
     NETWORK = "network"
     NATIVE = "native"
+    CALLBACK = "callback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ class Strength(StrEnum):
 
     RUNS = "runs"
     """Does harm with arguments that the file can choose."""
+    STARTS = "starts"
+    """R: starts a program of the file's choice; no expression that is kept as data has a use for it."""
     LANGUAGE = "language"
     """R: builds or evaluates code, as packages do every day."""
     CHAIN = "chain"

@@ -13,7 +13,9 @@ from weighbridge.core.limits import KIB, MIB
 from weighbridge.errors import LimitReached
 
 _SOURCE, _SOURCE_RUNS = "JAV008", "JAV009"
-_POJO: Final = re.compile(r"^import\s+hex\.genmodel\b", re.MULTILINE)
+_POJO: Final = re.compile(
+    r"^import\s+hex\.genmodel\b|\bextends\s+(?:hex\.genmodel\.)?GenModel\b", re.MULTILINE
+)
 _RUNS: Final = re.compile(
     rb"\bRuntime\s*\.\s*getRuntime\b|\bProcessBuilder\b|\bURLClassLoader\b|\bScriptEngineManager\b"
     rb"|\bSystem\s*\.\s*load(?:Library)?\b|\bjava\.net\b|\bClass\s*\.\s*forName\b|\bdefineClass\b"

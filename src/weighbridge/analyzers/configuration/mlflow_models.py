@@ -20,8 +20,8 @@ from weighbridge.core.finding import Finding
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.documents.strict_json import Json
 
-_LOADER, _CODE, _OUTSIDE, _SCRIPT, _BUILD, _SERVICE = (
-    "CFG020", "CFG021", "CFG022", "CFG023", "CFG026", "CFG027"
+_LOADER, _CODE, _OUTSIDE, _SCRIPT, _BUILD, _SERVICE, _DANGEROUS = (
+    "CFG020", "CFG021", "CFG022", "CFG023", "CFG026", "CFG027", "CFG028"
 )  # fmt: skip
 _OWN_LOADER = re.compile(r"mlflow(?:\.[a-z_0-9]+){1,3}\Z")
 # Of model_code_path, the path on the machine that wrote the model, only the last part is used.
@@ -77,10 +77,12 @@ def _flavor(
     loader = text_of(flavor, "loader_module")
     if loader and not _OWN_LOADER.match(loader):
         weighed = weigh_target(f"{loader}._load_pyfunc", context.callables)
+        is_python = loader.partition(".")[0] in context.callables.stdlib
+        rule = _DANGEROUS if is_python or weighed.weight >= Weight.REACHES else _LOADER
         why = f"{quoted(loader)} is imported and its _load_pyfunc is called"
         if weighed.weight >= Weight.REACHES:
             why += f"; it {weighed.why}"
-        yield _finding(artifact, _LOADER, loader[:200], why, f"/flavors/{name}/loader_module")
+        yield _finding(artifact, rule, loader[:200], why, f"/flavors/{name}/loader_module")
     carried = [key for key in ("code", "model_code_path") if text_of(flavor, key)]
     if carried:
         evidence = ", ".join(f"{key}: {quoted(text_of(flavor, key) or '')}" for key in carried)

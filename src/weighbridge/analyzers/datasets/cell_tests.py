@@ -17,6 +17,13 @@ _REACHES_OUT: Final = re.compile(
     r"|\bIMPORT(?:XML|DATA|HTML|FEED|RANGE)\s{0,4}\(|\|'[^']{0,200}'!|\bRTD\s{0,4}\(|\bEXEC\s{0,4}\(|\bCALL\s{0,4}\()",
     re.IGNORECASE,
 )
+_STARTS: Final = re.compile(
+    r"[\t\r]?[=+\-@](?! )[^\n]{0,200}?(?:"
+    r"\b(?:cmd|powershell|mshta|rundll32|msexcel|certutil|regsvr32)(?:\.exe)?"
+    r"\s{0,4}\|\s{0,4}'"
+    r"|\bDDE(?:AUTO)?\s{0,4}\(\s{0,4}\"{1,2}(?:cmd|powershell|mshta))",
+    re.IGNORECASE,
+)
 _CALL: Final = re.compile(
     r"[\t\r]?(?:=[A-Za-z]|[@+-][A-Z])(?:[A-Z0-9.]{1,20}|[a-z0-9.]{1,20})\([^\n]{0,200}\)"
 )
@@ -33,6 +40,8 @@ def formula_rule(value: str, *, is_spreadsheet: bool) -> str | None:
     head = value[:_FORMULA_CHARS]
     if head[1:2] == " " or not ("(" in head or "|" in head):
         return None
+    if is_spreadsheet and _STARTS.match(head):
+        return "CEL015"
     if _REACHES_OUT.match(head):
         return "CEL013" if is_spreadsheet else "CEL014"
     return "CEL014" if _CALL.match(head) else None

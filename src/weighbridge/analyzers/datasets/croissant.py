@@ -17,6 +17,7 @@ _SHOWN: Final = 5
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}\Z")
 _MD5: Final = re.compile(r"[0-9a-fA-F]{32}\Z")
 _REMOTE: Final = re.compile(r"(https?|ftp)://", re.IGNORECASE)
+_FILE_URL: Final = re.compile(r"(?i)file:")
 _NESTED_QUANTIFIER: Final = re.compile(r"\((?:[^()\\]|\\.){0,100}[+*](?:[^()\\]|\\.){0,20}\)[+*{]")
 _OUTSIDE: Final = frozenset({ReferenceHazard.ABSOLUTE, ReferenceHazard.CLIMBS, ReferenceHazard.NUL})
 
@@ -51,7 +52,7 @@ def _judge_file(file: Mapping[str, Json]) -> Iterator[tuple[str, str, str]]:
     name = _text(file, "name") or _text(file, "@id")
     url = _text(file, "contentUrl")
     for key, path in (("contentUrl", url), *_contained(file)):
-        if path and reference_hazard(path) in _OUTSIDE:
+        if path and (reference_hazard(path) in _OUTSIDE or _FILE_URL.match(path)):
             yield _LEAVES, f"{key} leaves the dataset", f"{quoted(name)}: {key} {quoted(path)}"
     if url.lower().startswith("http://"):
         yield _WEAK, "contentUrl without TLS", f"{quoted(name)}: {quoted(url)}"

@@ -11,7 +11,8 @@ from weighbridge.core.artifact import Artifact
 from weighbridge.core.limits import KIB, MIB
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.errors import Malformed
-from weighbridge.formats.documents.strict_json import Json, decode_json
+from weighbridge.formats.documents.commented_json import without_comments
+from weighbridge.formats.documents.strict_json import Json, decode_python_json, text_encoding
 from weighbridge.formats.kinds import Format
 
 _LARGEST_BYTES = 64 * MIB
@@ -47,10 +48,16 @@ def _tree(artifact: Artifact) -> tuple[Json, bool]:
     """Return the first value, and whether nothing but blanks follows it."""
     data = bytes(artifact.source.read_at(0, artifact.source.size))
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(text_encoding(data))
     except UnicodeDecodeError as error:
-        raise Malformed("the JSON is not UTF-8", error.start) from None
-    document = decode_json(text)
+        raise Malformed("the JSON is not Unicode", error.start) from None
+    try:
+        document = decode_python_json(text)
+    except Malformed:
+        plain = without_comments(text)
+        if plain == text:
+            raise
+        text, document = plain, decode_python_json(plain)
     return document.value, not text[document.end : document.end + _LOOKED_AT].strip()
 
 

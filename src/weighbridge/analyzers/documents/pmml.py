@@ -13,7 +13,7 @@ from weighbridge.core.finding import Finding
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.documents.xml_document import local_name
 
-_INCLUDES, _PROGRAM, _SCHEMA = "DOC005", "DOC010", "DOC011"
+_INCLUDES, _MODEL_INCLUDES, _PROGRAM, _SCHEMA = "DOC005", "DOC006", "DOC010", "DOC011"
 _XINCLUDE: Final = "{http://www.w3.org/2001/XInclude}"
 _SCHEMA_LOCATION: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 _KNOWN_SCHEMA: Final = re.compile(
@@ -35,14 +35,14 @@ def judge_root(artifact: Artifact, root: Element, context: Context) -> Iterator[
 
 
 def _judge(artifact: Artifact, root: Element) -> Iterator[Event]:
-    yield from inclusions(artifact, root)
+    yield from inclusions(artifact, root, rule=_MODEL_INCLUDES)
     yield from _schemas(artifact, root)
     programs = [line for element in root.iter() if (line := _program(element)) is not None]
     if programs:
         yield _finding(artifact, _PROGRAM, programs[0][:80], "\n".join(programs[:_SHOWN]))
 
 
-def inclusions(artifact: Artifact, root: Element) -> Iterator[Finding]:
+def inclusions(artifact: Artifact, root: Element, *, rule: str = _INCLUDES) -> Iterator[Finding]:
     """Yield a finding when the document asks for another file to be put into it (XInclude)."""
     wanted = [
         element.get("href") or element.get("xpointer") or ""
@@ -50,7 +50,7 @@ def inclusions(artifact: Artifact, root: Element) -> Iterator[Finding]:
     ]
     if wanted:
         lines = [f"xi:include {quoted(href)}" for href in wanted[:_SHOWN]]
-        yield _finding(artifact, _INCLUDES, wanted[0][:200], "\n".join(lines))
+        yield _finding(artifact, rule, wanted[0][:200], "\n".join(lines))
 
 
 def _schemas(artifact: Artifact, root: Element) -> Iterator[Finding]:

@@ -34,6 +34,10 @@ _HOSTILE_GROUPS: Final = (
     frozenset({NativeCapability.INJECTION, NativeCapability.DOWNLOAD}),
     frozenset({NativeCapability.SPYING, NativeCapability.NETWORK}),
 )
+_SHELL_ON_SOCKET: Final = frozenset({"connect", "dup2"})
+_FEW_IMPORTS: Final = 40
+"""Terminals and servers that start programs import many times as many functions."""
+_STUB_BYTES: Final = 8_192
 _TALKING: Final = frozenset({NativeCapability.PROCESS, NativeCapability.NETWORK})
 
 
@@ -84,12 +88,17 @@ def _judge(artifact: Artifact, image: NativeImage) -> Iterator[Event]:
     lines = [
         f"{installed_imports().why[each]}: {', '.join(names[:_SHOWN])}" for each, names in found.items()
     ]
-    if any(group <= found.keys() for group in _HOSTILE_GROUPS):
+    joins = image.imports >= _SHELL_ON_SOCKET and len(image.imports) < _FEW_IMPORTS
+    if any(group <= found.keys() for group in _HOSTILE_GROUPS) or (
+        joins and NativeCapability.PROCESS in found
+    ):
         yield _finding(artifact, _HOSTILE, subject, "\n".join(lines))
     elif found.keys() >= _TALKING:
         yield _finding(artifact, _TALKS, subject, "\n".join(lines))
     if image.packed:
         yield _finding(artifact, _PACKED, subject, image.packed)
+    elif _is_stub(image) and artifact.source.size < _STUB_BYTES:
+        yield _finding(artifact, _PACKED, subject, "a few writable instructions and nothing else")
     if image.writable_code:
         places = ", ".join(quoted(name) for name in image.writable_code[:_SHOWN])
         yield _finding(artifact, _WRITABLE, subject, f"writable and executable: {places}")
@@ -98,6 +107,12 @@ def _judge(artifact: Artifact, image: NativeImage) -> Iterator[Event]:
         yield _finding(artifact, _SEARCHES, subject, "\n".join(map(quoted, odd[:_SHOWN])))
     if image.is_complete:
         yield from _overlay(artifact, image)
+
+
+def _is_stub(image: NativeImage) -> bool:
+    """True for machine code that a generator put into a bare image."""
+    needs = image.imports or image.libraries or image.kind is ImageKind.OBJECT
+    return bool(image.writable_code) and not needs
 
 
 def _described(image: NativeImage) -> Iterator[str]:

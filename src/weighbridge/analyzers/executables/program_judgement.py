@@ -19,6 +19,7 @@ from weighbridge.formats.scripts.shell import read_shell
 from weighbridge.knowledge.payload_programs import read_command
 from weighbridge.knowledge.payload_tables import NameTable, PayloadTables, installed_tables
 from weighbridge.knowledge.payloads import Classified, PayloadClass, classify
+from weighbridge.knowledge.script_patterns import installed_script_patterns
 
 SHELL, FETCHED, STOLEN, STAYS, DESTROYS = "SCR001", "SCR002", "SCR003", "SCR004", "SCR005"
 DECODED, HIDDEN, STARTS, MINER = "SCR006", "SCR007", "SCR008", "SCR009"
@@ -29,6 +30,16 @@ _MALICIOUS_COMMANDS: Final = {
     PayloadClass.DOWNLOAD_AND_RUN: FETCHED,
     PayloadClass.PERSISTENCE: STAYS,
 }
+_OF_COMMANDS: Final = frozenset({STOLEN, STAYS, DESTROYS, DECODED})
+_MAKES_ROOM: Final = ("VirtualAlloc", "VirtualAllocEx", "NtAllocateVirtualMemory")
+_STARTS_THREAD: Final = (
+    "CreateThread",
+    "CreateRemoteThread",
+    "QueueUserAPC",
+    "EnumWindows",
+    "RtlMoveMemory",
+    "WriteProcessMemory",
+)
 _POOL: Final = "stratum+tcp:"
 _RUNS_TEXT: Final = frozenset(
     {"exec", "eval", "compile", "execfile", "types.FunctionType", "types.CodeType"}
@@ -230,6 +241,10 @@ class _Judging:
             yield self._told(HIDDEN, "hidden PowerShell", call, "PowerShell without a window")
         if _POOL in words:
             yield self._told(MINER, "crypto-miner", call, "joins a pool of miners")
+        for pattern in installed_script_patterns():
+            is_meant = "shell" in pattern.languages and pattern.rule in _OF_COMMANDS
+            if is_meant and pattern.pattern.search(words[:4096]):
+                yield self._told(pattern.rule, "command line", call, pattern.why)
         for facts in read_command(list(call.arguments)):
             for told in judge_commands(facts):
                 yield self._told(told.rule, told.kind, call, told.evidence)
@@ -285,6 +300,16 @@ class _Judging:
         shell = self._call("spawns_shell")
         if connects is not None and hands and (shell is not None or len(hands) >= 2):
             yield self._told(SHELL, "reverse-shell", connects, f"with {hands[0].name}")
+        encrypts, walks, deletes = (
+            self._call(sign) for sign in ("encrypts", "walks_files", "deletes_file")
+        )
+        if encrypts is not None and walks is not None and deletes is not None:
+            yield self._told(DESTROYS, "destructive", encrypts, f"with {walks.name}, {deletes.name}")
+        names = {call.name.rpartition(".")[2]: call for call in self.scope.facts.calls}
+        made = next((names[name] for name in _MAKES_ROOM if name in names), None)
+        started = next((name for name in _STARTS_THREAD if name in names), None)
+        if made is not None and started is not None and "ctypes" in self.imports:
+            yield self._told(DECODED, "machine code", made, f"with {started}")
 
     # Signs.
 

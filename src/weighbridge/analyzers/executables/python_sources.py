@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -14,6 +16,7 @@ from weighbridge.analyzers.executables.program_judgement import (
     judge_scope,
 )
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB
@@ -47,6 +50,10 @@ _SPAWNS: Final = (
     "os.startfile",
 )
 _RUNS_TEXT: Final = ("exec", "eval", "compile", "getattr", "__import__", "importlib.")
+_UNPICKLES: Final = ("pickle.load", "cPickle.load", "_pickle.load", "dill.load", "cloudpickle.load")
+_MAX_PICKLES: Final = 8
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]{16,}={0,2}\s*")
+_TEXT_PICKLE: Final = re.compile(rb"\(*[ci][\w.]{1,100}\n[\w.]{1,100}\n")
 _HARMLESS_SPAWNS: Final = ("subprocess.CalledProcessError", "subprocess.PIPE", "subprocess.list2cmdline")
 
 
@@ -79,6 +86,7 @@ def judge_python(artifact: Artifact, text: str, context: Context) -> Iterator[Ev
         told += judge_scope(scope)
     told += _carried(scopes)
     yield from findings_of(artifact, told)
+    yield from _pickles(artifact, scopes)
     yield from _starts(artifact, scopes, {one.line for one in told})
     builder = next(
         (name for scope in scopes for name in scope.facts.references if name in _BUILDERS), None
@@ -136,6 +144,35 @@ def _carried(scopes: tuple[PythonScope, ...]) -> list[Told]:
                 words = f"a program in {layers}: {program.facts.text[:120]!r}"
                 found.append(Told(DECODED, "decoded code", f"line {scope.line}: {words}", scope.line))
     return found[:1]
+
+
+def _pickles(artifact: Artifact, scopes: tuple[PythonScope, ...]) -> Iterator[Artifact]:
+    """Literals that are pickles, plain or in base64, where a part that runs by itself unpickles.
+
+    A function that nobody has called may well be a test of old pickles.
+    """
+    running = [scope for scope in scopes if scope.runs is not RunsWhen.CALLED]
+    calls = (call.name for scope in running for call in scope.facts.calls)
+    if not any(name.startswith(_UNPICKLES) for name in calls):
+        return
+    literals = dict.fromkeys(text for scope in running for text in scope.facts.strings)
+    found = (payload for text in literals if (payload := _pickle(text)) is not None)
+    payloads = list(dict.fromkeys(found))
+    for number, payload in enumerate(payloads[:_MAX_PICKLES]):
+        yield artifact.nested(f"literal#{number}", MemorySource(payload))
+
+
+def _pickle(literal: str | bytes) -> bytes | None:
+    """The pickle that a literal is; None for any other."""
+    data = literal if isinstance(literal, bytes) else literal.encode("latin-1", "replace")
+    if _BASE64.fullmatch(data):
+        try:
+            data = base64.b64decode(data, validate=True)
+        except binascii.Error:
+            return None
+    is_binary = data[:1] == b"\x80" and b"\x01" <= data[1:2] <= b"\x05"
+    begins = is_binary or _TEXT_PICKLE.match(data) is not None
+    return data if begins and data.endswith(b".") else None
 
 
 def _needs_no_values(scopes: tuple[PythonScope, ...]) -> bool:

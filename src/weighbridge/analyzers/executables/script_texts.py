@@ -17,10 +17,11 @@ from weighbridge.formats.scripts.kinds import ScriptKind, script_kind
 
 _PRESENT, _BUILD, _PATH_FILE, _HOST, _FETCHES = "SCR014", "SCR015", "SCR016", "SCR017", "SCR018"
 _COMMAND: Final = (
-    r"(?m)(?:^|[;&|]|\b(?:sudo|nohup|source|(?:ba|z|da)?sh|python\d?)\s|\bchmod\s+\S{1,20}\s)"
+    r"(?m)(?:^|[;&|]|\b(?:sudo|nohup|source|(?:ba|z|da)?sh|python\d?|(?i:start|start-process|call|&))\s|\bchmod\s+\S{1,20}\s)"
     r"[ \t]{0,20}[\"']?"
 )
 _OPENS_SHARE: Final = "SCR019"
+_RUNS_FETCHED: Final = "SCR002"
 _LARGEST_BYTES: Final = 2 * MIB
 _LINES: Final = 20_000
 _LINE_CHARS: Final = 8_192
@@ -35,8 +36,28 @@ _ONLY_SHOW: Final = frozenset(
     {"echo", "printf", "cat", "write-host", "write-output", "print", "read", "local", "log", ""}
 )
 _FETCHED_TO: Final = re.compile(
-    r"\b(?:curl|wget)\b[^|;&\n]{0,800}?(?:\s-o\s*|\s-O\s+|\s--output[= ]|>\s*)[\"']?([\w./~${}-]{2,200})"
+    r"\b(?:curl|wget)\b[^|;&\n]{0,800}?(?:\s-o\s*|\s-O\s+|\s--output[= ]|>\s*)[\"']?([\w./~${}-]{1,200})"
 )
+_WINDOWS_FETCHED_TO: Final = re.compile(
+    r"(?i)\b(?:(?:Invoke-WebRequest|iwr|Start-BitsTransfer|Invoke-RestMethod|irm|curl(?:\.exe)?)\b[^|;\n]{0,800}?"
+    r"\s-(?:OutFile|o|Destination)\s+|DownloadFile\([^,\n]{1,400},\s*)"
+    r"[\"']?((?:\$env:|%)(?:te?mp|appdata|localappdata|public)[\w%]{0,12}\\[\w.\\-]{1,120})"
+)
+_RUNS_VARIABLE: Final = re.compile(
+    r"(?im)^[ \t]{0,20}\$(\w{1,40})[ \t]{0,4}=[^\n]{0,200}?"
+    r"(?:DownloadString|Invoke-WebRequest|Invoke-RestMethod|\biwr\b|\birm\b)[\s\S]{0,1000}?"
+    r"(?:\b(?:IEX|Invoke-Expression)\s{1,4}\(?\$\1\b"
+    r"|\$\1[ \t]{0,4}\|[ \t]{0,4}(?:IEX|Invoke-Expression)\b)"
+)
+_WINDOW_CHARS: Final = 65_536
+"""What spans several lines is looked for in the first part of a script."""
+_KNOWN_LINE: Final = re.compile(
+    r"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os\.environ\.get\(var, '(?:local|stdlib)'\)"
+    r" == 'local'; enabled and __import__\('_distutils_hack'\)(?:\.add_shim\(\))?;?"
+    r"|import (__editable___\w+_finder); ?\1\.install\(['\w]*\)"
+    r"|import _virtualenv|import coverage; coverage\.process_startup\(\)"
+)
+"""What packaging tools write; the modules that these lines import are judged as source."""
 _SHARE: Final = re.compile(
     r"(?im)^[ \t]*(?:URL|IconFile|WorkingDirectory|Icon|Path)\s*=\s*(?:file:)?[\\/]{2,}[^\\/\s]"
 )
@@ -57,6 +78,10 @@ def inspect_path_file(artifact: Artifact, context: Context) -> Iterator[Event]:
 
     lines = [line.strip() for line in _text(artifact).splitlines() if re.match(r"import[ \t]", line)]
     told = []
+    lines = [line for line in lines if not _KNOWN_LINE.fullmatch(line)]
+    if not lines:
+        yield _finding(artifact, _PRESENT, "path file", ["lines of setuptools, virtualenv or coverage"])
+        return
     for line in lines[:_SHOWN]:
         tree = parse(line)
         scopes = python_scopes(tree, is_sink).scopes if tree is not None else ()
@@ -75,6 +100,7 @@ def _judge(artifact: Artifact, kind: ScriptKind, context: Context) -> Iterator[E
             yield from _build(artifact, text, context)
         case ScriptKind.HOST | ScriptKind.JAVASCRIPT:
             yield from _host(artifact, text, kind)
+            yield from _foreign(artifact, text, "javascript")
         case ScriptKind.DESKTOP:
             yield from _commands(artifact, "\n".join(_EXEC.findall(text)), ScriptKind.SHELL, context)
         case ScriptKind.LINK:
@@ -82,7 +108,7 @@ def _judge(artifact: Artifact, kind: ScriptKind, context: Context) -> Iterator[E
             if shares:
                 yield _finding(artifact, _OPENS_SHARE, "network share", shares[:_SHOWN])
         case ScriptKind.OTHER:
-            pass
+            yield from _foreign(artifact, text, "other")
     if artifact.source.size > _LARGEST_BYTES:
         detail = f"a script of {artifact.source.size:,} bytes; up to {_LARGEST_BYTES:,} are read"
         yield Coverage(path=artifact.path, format=Format.TEXT, outcome=Outcome.LIMITED, detail=detail)
@@ -120,8 +146,16 @@ def _commands(artifact: Artifact, text: str, kind: ScriptKind, context: Context)
             groups.setdefault((rule, word), []).append(f"{quoted(line[:300])}: {why}")
     for (rule, word), lines in groups.items():
         yield _finding(artifact, rule, word, list(dict.fromkeys(lines))[:_SHOWN])
+    if kind is ScriptKind.WINDOWS and (match := _RUNS_VARIABLE.search(text[:_WINDOW_CHARS])):
+        lines = [f"{quoted(match[0][:200])}: what is fetched is run"]
+        yield _finding(artifact, _RUNS_FETCHED, "runs a fetched text", lines)
     paths = list(dict.fromkeys(_FETCHED_TO.findall(text)))[:_PATHS]
+    paths += list(dict.fromkeys(_WINDOWS_FETCHED_TO.findall(text)))[:_PATHS]
     fetched = [path for path in paths if _is_run(path, text)]
+    sly = [path for path in fetched[:_SHOWN] if _is_sly(path, text[:_WINDOW_CHARS])]
+    if sly:
+        lines = [f"fetches {quoted(path)}, hides where it is put, then runs it" for path in sly]
+        yield _finding(artifact, _RUNS_FETCHED, sly[0], lines[:_SHOWN])
     if fetched:
         lines = [f"fetches {quoted(path)}, then runs it" for path in dict.fromkeys(fetched)]
         yield _finding(artifact, _FETCHES, fetched[0], lines[:_SHOWN])
@@ -129,9 +163,34 @@ def _commands(artifact: Artifact, text: str, kind: ScriptKind, context: Context)
 
 def _is_run(path: str, text: str) -> bool:
     """True when a path that something was fetched to is a command of the script."""
-    if len(path) < 3:
+    if not path.strip("./"):
         return False
+    if len(path) < 3:
+        return (
+            re.search(r"(?m)(?:^|[;&|])[ \t]{0,20}\./" + re.escape(path) + r"(?=[\s;&|]|$)", text)
+            is not None
+        )
     return re.search(_COMMAND + re.escape(path) + r"(?=[\"'\s;&|]|$)", text) is not None
+
+
+def _is_sly(path: str, text: str) -> bool:
+    """True when a fetched program lies where nobody looks, comes unprotected, or is left running."""
+    name = path.rpartition("/")[2] or path
+    ends = re.escape(name)
+    if re.search(r"\\", path) or path.lower().endswith((".exe", ".scr", ".dll")):
+        return True
+    is_program = (
+        re.search(r"\bchmod\s+(?:\S{0,8}\+\S{0,4}x|[0-7]{3,4})\s+\S{0,80}" + ends, text) is not None
+    )
+    hides = (
+        name.startswith(".") or path.startswith(("/tmp/", "/dev/shm/", "/var/tmp/")) or "cd /tmp" in text
+    )
+    is_left = (
+        re.search(r"(?m)(?:^|[;&|])[^\n]{0,80}" + ends + r"[^\n&|;]{0,80}&[ \t]*(?:$|disown)", text)
+        is not None
+    )
+    is_plain = re.search(r"http://[^\s\"']{1,200}", text) is not None
+    return is_program and (hides or is_left) and (is_left or is_plain or name.startswith("."))
 
 
 def _of_line(line: str, kind: ScriptKind) -> Iterator[tuple[str, str, str]]:
@@ -174,15 +233,33 @@ def _host(artifact: Artifact, text: str, kind: ScriptKind) -> Iterator[Finding]:
     from weighbridge.knowledge.script_patterns import installed_script_patterns
 
     language = "javascript" if kind is ScriptKind.JAVASCRIPT else "host"
+    patterns = [
+        one for one in installed_script_patterns() if language in one.languages and one.rule == _HOST
+    ]
     lines = []
     for line in text.splitlines()[:_LINES]:
-        for pattern in installed_script_patterns():
-            if language in pattern.languages and (match := pattern.pattern.search(line[:_LINE_CHARS])):
+        for pattern in patterns:
+            if match := pattern.pattern.search(line[:_LINE_CHARS]):
                 shown = line[max(0, match.start() - 40) : match.end() + 120]
                 lines.append(f"{quoted(' '.join(shown.split()))}: {pattern.why}")
     if lines or artifact.name.lower().endswith((".hta", ".vbe", ".jse")):
         lines = lines or ["a file that the Windows script host runs when it is opened"]
         yield _finding(artifact, _HOST, kind.value, list(dict.fromkeys(lines))[:_SHOWN])
+
+
+def _foreign(artifact: Artifact, text: str, language: str) -> Iterator[Finding]:
+    """Lines that give a language away which is not read otherwise."""
+    from weighbridge.knowledge.script_patterns import installed_script_patterns
+
+    patterns = [one for one in installed_script_patterns() if language in one.languages]
+    groups: dict[str, list[str]] = {}
+    for line in text.splitlines()[:_LINES]:
+        for pattern in patterns:
+            if pattern.rule != _HOST and (match := pattern.pattern.search(line[:_LINE_CHARS])):
+                shown = line[max(0, match.start() - 40) : match.end() + 120]
+                groups.setdefault(pattern.rule, []).append(f"{quoted(shown[:300])}: {pattern.why}")
+    for rule, lines in groups.items():
+        yield _finding(artifact, rule, f"line of {language}", list(dict.fromkeys(lines))[:_SHOWN])
 
 
 def _finding(artifact: Artifact, rule: str, subject: str, lines: list[str]) -> Finding:

@@ -16,8 +16,11 @@ RULES: Final[Mapping[Effect, str]] = {
     Effect.NETWORK: "GRA007",
     Effect.READS_FILES: "GRA008",
     Effect.NATIVE: "GRA014",
+    Effect.CALLBACK: "GRA018",
 }
 _SHOWN = 6
+_PATHS = frozenset({"file_path", "filename"})
+"""Attributes that name the file; no operator has both."""
 
 
 def judge_operator(
@@ -48,3 +51,6 @@ def judge_operator(
     lines = [f"operator {quoted(operator)}: {deed.effect.value} ({deed.why})", *shown]
     rule = RULES[deed.effect]
     yield from report.tell(rule, f"operator {operator}", "\n".join(lines), at=at, route=route)
+    if deed.effect is Effect.READS_FILES:
+        for key in _PATHS & words.keys():
+            yield from report.path(words[key], f"operator {quoted(operator)} reads", at=at, route=route)

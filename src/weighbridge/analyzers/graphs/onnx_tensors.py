@@ -22,6 +22,7 @@ from weighbridge.formats.graphs.onnx_parts import Content, Scope, Stray, Tensor
 KNOWN_KEYS: Final = frozenset({"location", "offset", "length", "checksum", "basepath"})
 _PREPACKED = "prepacked_"
 _NUMBER = re.compile(r"[0-9]{1,19}")
+_NEGATIVE = re.compile(r"\s*-\s*[0-9]+\s*")
 _LARGEST_FILE = 1 << 50
 _EXAMPLES = 5
 _TOLD = 200
@@ -114,7 +115,8 @@ class Tensors:
                 self._location(tensor, value)
             elif key not in KNOWN_KEYS and not key.startswith(_PREPACKED):
                 line = f"{quoted(key)} = {quoted(value)}"
-                self._note("ONX004", f"external_data {key}", line, tensor)
+                rule = "ONX022" if key.startswith("_") else "ONX004"
+                self._note(rule, f"external_data {key}", line, tensor)
         if len(entries) < len(tensor.external):
             self._note("ONX004", "external_data twice", "a key stands twice in external_data", tensor)
         if "location" not in entries:
@@ -136,7 +138,8 @@ class Tensors:
             if value is None:
                 continue
             if not _NUMBER.fullmatch(value) or int(value) > _LARGEST_FILE:
-                self._note("ONX003", key, f"{key} {quoted(value)} is no place in a file", tensor)
+                rule = "ONX023" if _NEGATIVE.fullmatch(value) else "ONX003"
+                self._note(rule, key, f"{key} {quoted(value)} is no place in a file", tensor)
             else:
                 numbers[key] = int(value)
         length, size = numbers.get("length"), tensor.size_bytes

@@ -10,7 +10,7 @@ from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.formats.anomaly import quoted
 
-_ODD = "KER014"
+_ODD, _PROGRAM = "KER014", "KER020"
 _SHOWN = 20
 _EXPECTED = frozenset({"config.json", "metadata.json", "model.weights.h5", "model.weights.json"})
 _CARRIES_CODE = frozenset(
@@ -33,6 +33,13 @@ _CARRIES_CODE = frozenset(
 )
 
 
+_PROGRAMS = frozenset(
+    {".so", ".dll", ".dylib", ".pyd", ".exe", ".sh", ".bash", ".bat", ".cmd", ".ps1", ".vbs"}
+    | {".lnk", ".msi", ".deb", ".rpm"}
+)
+"""What only an operating system starts or loads."""
+
+
 def judge_members(artifact: Artifact, names: Sequence[str], context: Context) -> Iterator[Event] | None:
     """Judge the archive when it is a Keras model: `config.json`, and metadata or weights beside it."""
     is_keras = artifact.name.lower().endswith(".keras") or (
@@ -43,13 +50,19 @@ def judge_members(artifact: Artifact, names: Sequence[str], context: Context) ->
 
 
 def _odd_members(artifact: Artifact, names: Sequence[str]) -> Iterator[Event]:
-    odd = [name for name in dict.fromkeys(names) if not _is_expected(name)]
-    if not odd:
-        return
+    found = [name for name in dict.fromkeys(names) if not _is_expected(name)]
+    programs = [name for name in found if PurePosixPath(name).suffix.lower() in _PROGRAMS]
+    others = [name for name in found if name not in set(programs)]
+    for rule, odd in ((_PROGRAM, programs), (_ODD, others)):
+        if odd:
+            yield _told(artifact, rule, odd)
+
+
+def _told(artifact: Artifact, rule: str, odd: Sequence[str]) -> Finding:
     shown = ", ".join(quoted(name) for name in odd[:_SHOWN])
     more = f" and {len(odd) - _SHOWN:,} more" if len(odd) > _SHOWN else ""
-    yield Finding(
-        rule=_ODD,
+    return Finding(
+        rule=rule,
         path=artifact.path,
         subject=odd[0][:200],
         evidence=f"beside configuration, weights and assets: {shown}{more}",

@@ -36,9 +36,12 @@ from weighbridge.formats.bytecode.marshal_reader import MAX_BYTES, read_marshal
 from weighbridge.formats.bytecode.values import CodeObject
 from weighbridge.formats.documents.strict_json import Json
 from weighbridge.formats.keras.config import KerasNode, NodeKind
-from weighbridge.knowledge.callables import Judgement, Standing
+from weighbridge.formats.scripts.facts import Unknown
+from weighbridge.knowledge.callables import Capability, Judgement, Standing
 
-_CARRIES_CODE = "KER001"
+_CARRIES_CODE, _OUT_OF_PLACE = "KER001", "KER019"
+_INNARDS = frozenset({"__subclasses__", "__globals__", "__builtins__", "__bases__", "__mro__"})
+_WRITING = frozenset("wax+")
 _MAX_CODES = 500
 _SHOWN = 6
 _LISTED = 20
@@ -112,6 +115,22 @@ class CodeJudge:
             if (finding.rule, finding.subject) not in self.seen:
                 self.seen.add((finding.rule, finding.subject))
                 yield finding
+        yield from self.out_of_place(judged)
+
+    def out_of_place(self, judged: JudgedCode) -> Iterator[Finding]:
+        """What reads nothing and computes nothing: files that are written, ways around a name."""
+        words = (part for name in judged.facts.references for part in name.split("."))
+        subjects = dict.fromkeys(f"reaches for {word}" for word in words if word in _INNARDS)
+        subjects |= dict.fromkeys(f"calls {name}" for name in _writers(judged))
+        if subjects:
+            place = f"{place_of(judged)}, made by {judged.embedded.maker}"
+            yield Finding(
+                rule=_OUT_OF_PLACE,
+                path=self.artifact.path,
+                subject=next(iter(subjects))[:200],
+                evidence="\n".join([place, *list(subjects)[:_LISTED]]),
+                route=judged.embedded.route,
+            )
 
     def rest(self) -> Iterator[Finding]:
         """Yield that there is code at all, and when it runs."""
@@ -132,6 +151,24 @@ class CodeJudge:
             evidence="\n".join(lines),
             route=self.judged[0].embedded.route,
         )
+
+
+def _writers(judged: JudgedCode) -> Iterator[str]:
+    """Names of calls that write files; `open` does so in a mode that says it."""
+    writes = {
+        name
+        for dangers in judged.dangers.values()
+        for name, one in dangers.items()
+        if Capability.WRITES_FILES in one.capabilities and one.standing is not Standing.REACHES
+    }
+    for call in judged.facts.calls:
+        if call.name not in writes:
+            continue
+        if call.name in ("open", "builtins.open", "io.open"):
+            mode = dict(call.keywords).get("mode", call.arguments[1] if len(call.arguments) > 1 else "r")
+            if isinstance(mode, str) and mode is not Unknown.COMPUTED and not _WRITING & set(mode):
+                continue
+        yield call.name
 
 
 def _without_graphs(judged: JudgedCode) -> JudgedCode:

@@ -20,7 +20,7 @@ from weighbridge.core.limits import GIB
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.anomaly import quoted
-from weighbridge.formats.documents.strict_json import decode_json
+from weighbridge.formats.documents.strict_json import decode_python_json
 from weighbridge.formats.keras.hdf5 import walk_hdf5
 from weighbridge.formats.keras.hdf5_file import find_superblock
 from weighbridge.formats.keras.hdf5_types import (
@@ -124,7 +124,7 @@ class _Inspection:
     def configuration(self, attribute: Hdf5Attribute, value: bytes) -> Iterator[Event]:
         place = f"{attribute.place}@{attribute.name}".lstrip("/")
         try:
-            tree = decode_json(value.decode("utf-8", "surrogateescape")).value
+            tree = decode_python_json(value.decode("utf-8", "surrogateescape")).value
         except Malformed as error:
             if attribute.name == "model_config":
                 yield self.row(Outcome.FAILED, f"{place} is no JSON: {error}")

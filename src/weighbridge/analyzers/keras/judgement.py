@@ -12,7 +12,13 @@ from enum import StrEnum
 
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.analyzers.keras.code import CodeJudge, code_texts, hidden_code, is_code
-from weighbridge.analyzers.keras.names import Named, Naming, canonical_module, judge_name
+from weighbridge.analyzers.keras.names import (
+    Named,
+    Naming,
+    canonical_module,
+    functions_of_lambda,
+    judge_name,
+)
 from weighbridge.analyzers.keras.parts import special_parts
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
@@ -100,6 +106,8 @@ class _Judge:
             self.codes.add(str(node.get("module")))
         yield from special_parts(self.artifact, node, self.context)
         yield from self.name(node, judge_name(node, self.context.callables))
+        for named in functions_of_lambda(node, self.context.callables):
+            yield from self.name(node, named)
 
     def name(self, node: KerasNode, named: Named) -> Iterator[Finding]:
         if named.naming is Naming.KNOWN:

@@ -18,7 +18,7 @@ from weighbridge.core.limits import MIB
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.errors import LimitReached, Malformed
 from weighbridge.formats.anomaly import quoted
-from weighbridge.formats.documents.strict_json import Json, decode_json
+from weighbridge.formats.documents.strict_json import Json, decode_python_json
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.protobuf import Field, ProtobufReader, Wire
 
@@ -53,7 +53,7 @@ def _node(artifact: Artifact, reader: ProtobufReader, node: Field, context: Cont
                 yield _row(artifact, Outcome.LIMITED, detail)
                 continue
             try:
-                trees.append(decode_json(reader.bytes_of(field).decode("utf-8", "replace")).value)
+                trees.append(decode_python_json(reader.bytes_of(field).decode("utf-8", "replace")).value)
             except Malformed as error:
                 detail = f"the metadata of {quoted(path)} at byte {place:,} is no JSON: {error}"
                 yield _row(artifact, Outcome.FAILED, detail)

@@ -8,6 +8,7 @@ module is judged by the tables of callables.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
@@ -78,14 +79,30 @@ def judge_name(node: KerasNode, knowledge: CallableKnowledge) -> Named:
     return _of_others(knowledge.judge(module, node.name, protocol=4), shown, node)
 
 
+def functions_of_lambda(node: KerasNode, knowledge: CallableKnowledge) -> Iterator[Named]:
+    """Say what a Lambda of Keras 2 names by module and function, where that is harmful."""
+    if node.name != "Lambda":
+        return
+    for key, module_key in (("function", "module"), ("output_shape", "output_shape_module")):
+        name, module = node.get(key), node.get(module_key)
+        if isinstance(name, str) and isinstance(module, str) and name.isidentifier():
+            named = _of_others(knowledge.judge(module, name, protocol=4), f"{module}.{name}", node)
+            if named.naming is Naming.HARMFUL:
+                yield named
+
+
 def _unqualified(node: KerasNode, shown: str, knowledge: CallableKnowledge) -> Named:
     """Without a module the name is looked up among Keras's own, and what the program registered."""
     table = "classes.txt" if _is_class(node) else "functions.txt"
     if node.name.removeprefix("Custom>") in _modules(table):
         return Named(Naming.KNOWN, shown)
     if node.module == "builtins":
-        found = knowledge.judge("builtins", node.name, protocol=4)
-        if found.standing is Standing.DANGEROUS:
+        # A function of a program has the class `function` and this module.
+        is_built_in = node.name == "builtin_function_or_method"
+        name = (is_built_in and node.registered_name) or node.name
+        found = knowledge.judge("builtins", name, protocol=4)
+        is_harmful = found.standing is Standing.CONDITIONAL and set(found.capabilities) & HARMFUL
+        if found.standing is Standing.DANGEROUS or is_harmful:
             return Named(Naming.HARMFUL, found.canonical, _why(found))
     registered = node.registered_name
     return Named(Naming.CUSTOM, registered if registered and registered != "function" else node.name)

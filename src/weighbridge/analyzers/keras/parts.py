@@ -18,7 +18,7 @@ from weighbridge.core.report import Coverage, Outcome
 from weighbridge.errors import Malformed
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.archive.member_paths import path_hazard
-from weighbridge.formats.documents.strict_json import Json, decode_json
+from weighbridge.formats.documents.strict_json import Json, decode_python_json
 from weighbridge.formats.graphs.file_reference import reference_hazard
 from weighbridge.formats.keras.config import KerasNode, NodeKind
 from weighbridge.knowledge.callables import HARMFUL, Standing
@@ -99,7 +99,7 @@ def _graph_layer(artifact: Artifact, node: KerasNode, context: Context) -> Itera
     operation: Json = None
     if isinstance(value, str):
         try:
-            tree = decode_json(value).value
+            tree = decode_python_json(value).value
         except Malformed:
             found = re.search(r'\bop:\s*"(\w+)"', value[:4096])
             tree = {"op": found[1]} if found else None

@@ -22,6 +22,12 @@ _RULE_OF: Final = {Strength.RUNS: _RUNS, Strength.CHAIN: _CHAIN}
 _LOOKUP = re.compile(r"\b(?:ldaps?|rmi|iiop|corba(?:name|loc)|jndi):(?://)?[^\s]{1,200}", re.IGNORECASE)
 _PRIMITIVE = re.compile(r"\[+[BCDFIJSZ]")
 _MODIFIED = re.compile(r"\[+L(.+);")
+_HASH_TABLES: Final = frozenset(
+    {"java.util.HashMap", "java.util.Hashtable", "java.util.HashSet", "java.util.LinkedHashMap"}
+)
+_ADDRESS_CLASS: Final = "java.net.URL"
+_BARE: Final = 3
+"""A table of addresses and nothing else; a model has classes of its own."""
 _SHOWN = 12
 _SCANNED_BYTES = 64 * MIB
 _STEP = 1 * MIB
@@ -58,6 +64,7 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         for name, offset in scan_names(artifact.source):
             found.classes.setdefault(name, offset)
     yield from _class_findings(artifact, found.classes)
+    yield from _lookup_findings(artifact, found.classes)
     yield from _address_findings(artifact, found.strings)
     for begin, length in found.carried:
         yield artifact.nested(f"bytes at {begin}", SliceSource(artifact.source, begin, length))
@@ -85,6 +92,17 @@ def _class_findings(artifact: Artifact, classes: dict[str, int]) -> Iterator[Fin
         yield _list_finding(artifact, _UNKNOWN, unknown)
     elif known:
         yield _list_finding(artifact, _KNOWN, known)
+
+
+def _lookup_findings(artifact: Artifact, classes: dict[str, int]) -> Iterator[Finding]:
+    """URLDNS: a hash table that is read asks its keys for their hash, and an address asks a server."""
+    first = next(iter(classes), "")
+    if first in _HASH_TABLES and _ADDRESS_CLASS in classes and len(classes) <= _BARE:
+        evidence = f"{first} of {_ADDRESS_CLASS}: reading it looks up the host"
+        at = classes[_ADDRESS_CLASS]
+        yield Finding(
+            rule=_CHAIN, path=artifact.path, subject=_ADDRESS_CLASS, evidence=evidence, offset=at
+        )
 
 
 def _plain(name: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
+from weighbridge.analyzers.carried_texts import harmful_programs
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.bytesource.slice import SliceSource
 from weighbridge.bytesource.spooled import SpooledStream
@@ -24,13 +26,14 @@ from weighbridge.formats.languages.rds_code import (
     Unevaluated,
     deparse,
     find_code,
+    literals,
 )
 from weighbridge.formats.languages.rds_lazyload import read_blocks
 from weighbridge.knowledge.language_tables import Meaning, Strength, r_functions
 
 _PROMISE_RUNS, _PROMISE_CALLS, _RUNS_ALONE = "RDS001", "RDS002", "RDS003"
 _STARTUP, _FORMULA, _FUNCTION = "RDS004", "RDS005", "RDS006"
-_BUILDS_CODE, _MAPPED = "RDS007", "RDS008"
+_BUILDS_CODE, _MAPPED, _HARMFUL = "RDS007", "RDS008", "RDS009"
 _OLD_WORKSPACES = (b"RDX1\n", b"RDA1\n", b"RDB1\n")
 _RULE_OF_RUNS = {
     Place.TOP_PROMISE: _PROMISE_RUNS,
@@ -40,8 +43,11 @@ _RULE_OF_RUNS = {
     Place.FORMULA: _FORMULA,
     Place.CLOSURE: _FUNCTION,
     Place.LANGUAGE: _FUNCTION,
+    Place.EVALUATED: _FUNCTION,
 }
 _EXAMPLES = 20
+_WORDS = 32
+_COMMAND_CHARS = 4_096
 
 
 def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
@@ -121,9 +127,18 @@ def _call_finding(artifact: Artifact, call: RCall) -> Finding | None:
 
 
 def _rule(call: RCall, meaning: Meaning) -> str:
-    if meaning.strength is Strength.RUNS or call.place is Place.TOP_PROMISE:
+    waits = meaning.strength is Strength.STARTS and _RULE_OF_RUNS[call.place] == _FUNCTION
+    if waits and (call.place is Place.LANGUAGE or _is_harmful(call)):
+        return _HARMFUL
+    if meaning.strength in (Strength.RUNS, Strength.STARTS) or call.place is Place.TOP_PROMISE:
         return _RULE_OF_RUNS[call.place]
     return _BUILDS_CODE
+
+
+def _is_harmful(call: RCall) -> bool:
+    """True for a command that downloads and runs, opens a shell to a host, and the like."""
+    command = " ".join(islice(literals(call.node), _WORDS))
+    return next(harmful_programs(command[:_COMMAND_CHARS]), None) is not None
 
 
 def _made(artifact: Artifact, rule: str, subject: str, evidence: str, route: str) -> Finding:

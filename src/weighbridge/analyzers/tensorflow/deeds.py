@@ -48,12 +48,15 @@ _OF_NOBODY: Final[Mapping[Deed, str]] = {
 """Rule of a place that the graph computes from its own constants, variables or tables."""
 
 _OF_CALLER: Final[Mapping[Deed, str]] = {
-    Deed.WRITES: "TFG004",
+    Deed.WRITES: "TFG029",
     Deed.WRITES_CHECKPOINT: "TFG004",
     Deed.READS: "TFG009",
     Deed.READS_CHECKPOINT: "TFG009",
 }
 """Rule of a place that whoever calls the model names."""
+
+
+_UNTOLD: Final = Value(origins=frozenset({Origin.COMPUTED}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,10 @@ class DeedJudge:
         access = Access.WRITES if row.deed.value.startswith("writes") else Access.READS
         data = node.data_inputs
         for position in row.inputs:
-            if position < len(data):
-                value = self._values.of(graph, data[position])
-                yield target_of(value, access, self._ops)
+            # An input that is missing names nothing that can be followed: never silent.
+            is_there = position < len(data)
+            value = self._values.of(graph, data[position]) if is_there else _UNTOLD
+            yield target_of(value, access, self._ops)
         if row.attributes:
             found = self._reader.attributes(node)
             for name in row.attributes:

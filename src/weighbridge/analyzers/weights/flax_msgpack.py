@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.bytesource.memory import MemorySource
 from weighbridge.bytesource.slice import SliceSource
-from weighbridge.core.artifact import Artifact
+from weighbridge.core.artifact import Artifact, ByteSource
 from weighbridge.core.finding import Finding
+from weighbridge.core.limits import MIB
 from weighbridge.errors import Malformed
 from weighbridge.formats.anomaly import quoted
+from weighbridge.formats.keras.payloads import begins_like_a_file, decoded_file
 from weighbridge.formats.weights.msgpack import Extension, Kind, MsgpackReader, Value
 
 _UNKNOWN_EXTENSION, _CONTRADICTION, _ODD_KEY = "ARR001", "ARR002", "ARR003"
 _KNOWN = frozenset(Extension) | {-1}
 """Codes of Flax, and the timestamp of MessagePack itself."""
-_LOOKS_LOADABLE = (b"\x80", b"PK\x03\x04", b"\x7fELF", b"MZ", b"\x93NUMPY", b"\x1f\x8b", b"#!")
+_HEAD_BYTES = 512
+_LEAST_BASE64, _MOST_BASE64 = 24, 64 * MIB
 _MAX_NESTED = 1_000
 _MAX_OF_A_KIND = 20
 
@@ -34,10 +38,10 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
             told[finding.rule] = told.get(finding.rule, 0) + 1
             if told[finding.rule] <= _MAX_OF_A_KIND:
                 yield finding
-        if _is_loadable(reader, value) and nested < _MAX_NESTED:
+        carried = _carried(artifact, reader, value) if nested < _MAX_NESTED else None
+        if carried is not None:
             nested += 1
-            place = "/".join(value.path)[:200] or "value"
-            yield artifact.nested(place, SliceSource(artifact.source, value.start, value.length))
+            yield artifact.nested("/".join(value.path)[:200] or "value", carried)
     if 0 < end < artifact.source.size:
         yield artifact.nested("trailing", SliceSource(artifact.source, end, artifact.source.size - end))
 
@@ -69,10 +73,30 @@ def _contradiction(reader: MsgpackReader, value: Value) -> str | None:
     return f"{shape} of {header.dtype} needs {header.needed:,} bytes and has {header.stated:,}"
 
 
-def _is_loadable(reader: MsgpackReader, value: Value) -> bool:
-    if value.kind is not Kind.BYTES or value.length < 4:
-        return False
-    return reader.data(value.start, 4).startswith(_LOOKS_LOADABLE)
+def _carried(artifact: Artifact, reader: MsgpackReader, value: Value) -> ByteSource | None:
+    """A file that a value holds: as bytes, as base64, or where the numbers of an array should be."""
+    start, length = value.start, value.length
+    if value.kind is Kind.EXTENSION and value.code in (Extension.NDARRAY, Extension.SCALAR):
+        try:
+            header = reader.array_header(value)
+        except Malformed:
+            return None
+        if header.needed is not None:  # numbers may begin like anything
+            return None
+        start, length = header.start, header.stated
+    elif value.kind not in (Kind.BYTES, Kind.TEXT, Kind.EXTENSION) or value.is_key:
+        return None
+    head = reader.data(start, min(length, _HEAD_BYTES))
+    if value.kind is not Kind.TEXT and begins_like_a_file(head):
+        return SliceSource(artifact.source, start, length)
+    if length < _LEAST_BASE64 or length > _MOST_BASE64 or decoded_file(_latin(head)) is None:
+        return None
+    data = decoded_file(_latin(reader.data(start, length)))
+    return None if data is None else MemorySource(data)
+
+
+def _latin(data: bytes) -> str:
+    return bytes(data).decode("latin-1")
 
 
 def _finding(artifact: Artifact, rule: str, subject: str, evidence: str, value: Value) -> Finding:

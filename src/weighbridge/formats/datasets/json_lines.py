@@ -8,7 +8,7 @@ from typing import Final
 
 from weighbridge.core.artifact import ByteSource
 from weighbridge.errors import LimitReached, Malformed
-from weighbridge.formats.documents.strict_json import Json, JsonDocument, decode_json
+from weighbridge.formats.documents.strict_json import Json, JsonDocument, decode_python_json
 from weighbridge.formats.source_file import LONGEST_LINE, text_lines
 
 _PATH_CHARS: Final = 300
@@ -47,7 +47,7 @@ def read_lines(source: ByteSource, stop: int, facts: LineFacts) -> Iterator[tupl
 
 def _decoded(text: str, facts: LineFacts) -> JsonDocument | None:
     try:
-        document = decode_json(text)
+        document = decode_python_json(text)
     except (Malformed, LimitReached) as error:
         _broken(facts, str(error))
         return None

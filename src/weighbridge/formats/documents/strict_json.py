@@ -2,7 +2,8 @@
 
 Python's own decoder accepts `NaN`, numbers without end and lone surrogates, keeps the last of two
 equal keys without a word, and turns `-0` into an integer. serde_json, which reads safetensors
-headers, does not. A parser differential begins there, so here each of them is seen.
+headers, does not. A parser differential begins there, so here each of them is seen. What only Python
+loads may hold them: trainers write `NaN` into their logs, and XGBoost into its trees.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TypeAlias, cast
 
@@ -18,6 +19,13 @@ from weighbridge.errors import LimitReached, Malformed
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+)
 _MAX_NODES = 4_000_000
 _INTEGER_DIGITS = 20
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -40,6 +48,19 @@ class JsonDocument:
     has_lone_surrogate: bool
 
 
+def text_encoding(data: bytes) -> str:
+    """Return what Python's `json.loads` takes bytes for: by their mark, or where the zeros are."""
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return encoding
+    zeros = [not byte for byte in data[:4]]
+    if len(zeros) == 4 and zeros[0]:
+        return "utf-16-be" if zeros[1:] == [False, True, False] else "utf-32-be"
+    if len(zeros) == 4 and zeros[1]:
+        return "utf-16-le" if not (zeros[2] and zeros[3]) else "utf-32-le"
+    return "utf-8"
+
+
 def decode_json(text: str, *, start: int = 0) -> JsonDocument:
     """Read the one JSON value that begins at character `start`; what follows it is not read.
 
@@ -50,6 +71,24 @@ def decode_json(text: str, *, start: int = 0) -> JsonDocument:
             UTF-8 bytes from the start of `text`.
         LimitReached: more than four million values, which would need a gigabyte.
     """
+    return _decode(text, start, _float, _refused)
+
+
+def decode_python_json(text: str) -> JsonDocument:
+    """Read the one JSON value that `text` begins with as Python's `json.loads` does.
+
+    `NaN`, `Infinity` and numbers that no float holds are values.
+
+    Raises:
+        Malformed: as for `decode_json`.
+        LimitReached: as for `decode_json`.
+    """
+    return _decode(text, 0, float, float)
+
+
+def _decode(
+    text: str, start: int, number: Callable[[str], float], constant: Callable[[str], float]
+) -> JsonDocument:
     if sum(text.count(mark) for mark in ",[{") > _MAX_NODES:
         raise LimitReached(f"the JSON holds more than {_MAX_NODES:,} values")
     duplicates: list[str] = []
@@ -60,8 +99,11 @@ def decode_json(text: str, *, start: int = 0) -> JsonDocument:
             _note_duplicates(pairs, duplicates)
         return found
 
+    def integer(digits: str) -> int | float:
+        return number(digits) if digits == "-0" or len(digits) > _INTEGER_DIGITS else int(digits)
+
     decoder = json.JSONDecoder(
-        object_pairs_hook=build, parse_int=_integer, parse_float=_float, parse_constant=_constant
+        object_pairs_hook=build, parse_int=integer, parse_float=number, parse_constant=constant
     )
     try:
         value, end = decoder.raw_decode(text, start)
@@ -83,10 +125,6 @@ def _note_duplicates(pairs: list[tuple[str, Json]], duplicates: list[str]) -> No
         seen.add(key)
 
 
-def _integer(digits: str) -> int | float:
-    return _float(digits) if digits == "-0" or len(digits) > _INTEGER_DIGITS else int(digits)
-
-
 def _float(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
@@ -94,7 +132,7 @@ def _float(digits: str) -> float:
     return value
 
 
-def _constant(word: str) -> NoReturn:
+def _refused(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON number")
 
 

@@ -138,7 +138,8 @@ def _is_node(value: Mapping[str, Json]) -> bool:
 def _node(value: Mapping[str, Json], place: _Place) -> KerasNode:
     name, config = str(value["class_name"]), value.get("config")
     kind = _KINDS.get(name, NodeKind.OBJECT)
-    if kind is NodeKind.OBJECT and name.startswith("__") and name.endswith("__"):
+    is_marked = name.startswith("__") and name.endswith("__")
+    if kind is NodeKind.OBJECT and is_marked and value.get("module") is None:
         kind = NodeKind.DATA
     if kind is NodeKind.FUNCTION:
         name = config if isinstance(config, str) else ""

@@ -28,6 +28,7 @@ class Place(Enum):
     FORMULA = "a term of a formula"
     CLOSURE = "a function"
     LANGUAGE = "an expression that is kept as data"
+    EVALUATED = "a lazy argument that has its value already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,7 @@ def _promise(visit: _Visit) -> Iterator[_Visit | RFact]:
         yield from visit.to(node.tail, place)
     else:
         yield from visit.to(node.head, visit.place)
-        yield from visit.to(node.tail, Place.LANGUAGE)
+        yield from visit.to(node.tail, Place.EVALUATED)
     yield from visit.to(node.tag, None)
 
 
@@ -245,6 +246,12 @@ def _altrep(visit: _Visit) -> Iterator[_Visit | RFact]:
     yield from _items(visit, visit.place)
 
 
+def literals(call: Sexp) -> Iterator[str]:
+    """Yield the texts among the arguments of a call, at most four of each vector."""
+    if call.tail is not None:
+        yield from _strings(call.tail, 2)
+
+
 def _strings(node: Sexp, depth: int) -> Iterator[str]:
     yield from node.strings[:4]
     if depth:
@@ -262,7 +269,7 @@ def _call(visit: _Visit) -> Iterator[_Visit | RFact]:
     node = visit.node
     package, name = _callee(node.head)
     place = visit.place or Place.LANGUAGE
-    if name == "~" and place is Place.LANGUAGE:
+    if name == "~" and place in (Place.LANGUAGE, Place.EVALUATED):
         place = Place.FORMULA
     arguments = [cell.head for cell in _chain(node.tail) if cell.head is not None]
     words = tuple(word for one in arguments[:_MAX_ARGUMENTS] for word in _words(one))

@@ -155,11 +155,11 @@ def _is_json_lines(probe: Probe) -> bool:
 
 
 def _is_json(line: bytes) -> bool:
-    from weighbridge.formats.documents.strict_json import decode_json
+    from weighbridge.formats.documents.strict_json import decode_python_json
 
     try:
         text = line.decode("utf-8").strip()
-        return decode_json(text).end == len(text)
+        return decode_python_json(text).end == len(text)
     except (UnicodeDecodeError, Malformed, LimitReached):
         return False
 

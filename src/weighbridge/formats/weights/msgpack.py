@@ -83,12 +83,14 @@ class ArrayHeader:
     Attributes:
         stated: bytes of the data that it holds.
         needed: bytes that shape and dtype ask for; None for a dtype that is not known.
+        start: where those bytes begin.
     """
 
     shape: tuple[int, ...]
     dtype: str
     stated: int
     needed: int | None
+    start: int = 0
 
 
 _LENGTHS = {
@@ -190,7 +192,7 @@ class MsgpackReader:
             Malformed: its payload is not [shape, dtype, bytes].
         """
         shape: list[int] = []
-        dtype, stated = "", -1
+        dtype, stated, start = "", -1, 0
         inner = MsgpackReader(self._source)
         for one in inner.values(value.start, value.start + value.length):
             place = one.path[:1]
@@ -201,12 +203,12 @@ class MsgpackReader:
             elif place == ("1",) and one.kind is Kind.TEXT:
                 dtype = one.text
             elif place == ("2",) and one.kind is Kind.BYTES:
-                stated = one.length
+                stated, start = one.length, one.start
         if stated < 0 or not dtype:
             raise Malformed("an array without shape, type or data", value.start)
         size = _ITEM_BYTES.get(dtype)
         needed = None if size is None else math.prod(shape) * size
-        return ArrayHeader(tuple(shape), dtype, stated, needed)
+        return ArrayHeader(tuple(shape), dtype, stated, needed, start)
 
     def number(self, value: Value) -> int:
         """Return an integer value.
