@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -104,16 +105,11 @@ def _flagged_by_us(report: Path, severities: set[str]) -> set[str]:
 
 
 def _flagged_by_modelaudit(report: Path, folder: Path, severities: set[str]) -> set[str]:
+    """Its issues name the file in one place or another: where it leads to, what it was found in."""
     issues = json.loads(report.read_text(encoding="utf-8"))["issues"]
-    names = {path.name for path in folder.iterdir()}
-    found = set()
-    for issue in issues:
-        if issue["severity"] in severities:
-            place = (issue["location"] or "").removeprefix(f"{folder}/")
-            found |= {
-                name for name in names if place == name or place.startswith((f"{name}:", f"{name} "))
-            }
-    return found
+    grave = (json.dumps(one) for one in issues if one["severity"] in severities)
+    place = re.compile(re.escape(f"{folder}/") + r"(\d{4})")
+    return {match for issue in grave for match in place.findall(issue)}
 
 
 def run(tool: str, program: str, family: str, label: str, folder: Path) -> Row:
