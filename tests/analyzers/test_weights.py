@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge import scan
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.analyzers.weights import gguf, npy, safetensors, shard_index
 from weighbridge.bytesource.memory import MemorySource
@@ -337,3 +338,10 @@ def test_any_bytes_give_events_and_no_other_error(data: bytes, family: tuple[Ins
     events = events_of(inspect, magic + data)
 
     assert all(rule in RULES for rule in rules_of(events))
+
+
+def test_a_target_that_fetches_another_is_judged_as_python_reads_its_json(tmp_path: Path) -> None:
+    value = '{"x": NaN, "_target_": "hydra.utils.get_method", "path": "os.system"}'
+    header = json.dumps({"__metadata__": {"config": value}}).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    assert "ST012" in {one.rule for one in scan(str(tmp_path / "a.safetensors")).findings}

@@ -15,9 +15,9 @@ from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
-from weighbridge.errors import LimitReached, Malformed
+from weighbridge.errors import Malformed
 from weighbridge.formats.anomaly import quoted
-from weighbridge.formats.documents.strict_json import decode_json
+from weighbridge.formats.documents.strict_json import decode_python_json
 from weighbridge.formats.weights.safetensors import SafetensorsAnomaly, parse_safetensors
 
 RULES: Final[Mapping[SafetensorsAnomaly, str]] = {
@@ -88,8 +88,8 @@ def _inspect_targets(artifact: Artifact, key: str, value: str, context: Context)
 def _fetched(value: str, context: Context) -> Iterator[Weighed]:
     """What a target that fetches another by its name stands for is said by its argument."""
     try:
-        tree = decode_json(value).value
-    except (Malformed, LimitReached):
+        tree = decode_python_json(value).value
+    except Malformed:
         return
     yield from harmful_calls(tree, context)
 
