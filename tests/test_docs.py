@@ -25,7 +25,11 @@ from weighbridge.policy import read_policy
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-FORMATS = [ROOT / "docs" / "formats.md", *sorted(ROOT.glob("docs/formats/*.md"))]
+FORMATS = [
+    ROOT / "docs" / "formats.md",
+    *sorted(ROOT.glob("docs/formats/*.md")),
+    *sorted(ROOT.glob("docs/repository/*.md")),
+]
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in FILES}
 RULES = load_rules(signatures_dir() / "rules")
 INSTALL_AND_TEST = "pip install -e '.[archives,dev,real]' && pytest"

@@ -19,6 +19,7 @@ def scan(
     limits: Limits | None = None,
     token: str | None = None,
     opinions: OpinionSettings | None = None,
+    base: str | None = None,
 ) -> Report:
     """Scan one target; nothing in it is executed, imported or unpickled.
 
@@ -28,6 +29,7 @@ def scan(
         limits: bounds for each artifact.
         token: for the registry; what its own login left on this machine when None.
         opinions: other engines to ask; nobody when None.
+        base: what the target derives from, to compare tokenizers, templates and weights with.
 
     Raises:
         UsageError: no fetcher takes such a target.
@@ -38,6 +40,7 @@ def scan(
         limits=limits or Limits(),
         fetch=FetchSettings(token=token),
         opinions=opinions or OpinionSettings(),
+        base=base,
     )
     return scan_target(target, settings)
 

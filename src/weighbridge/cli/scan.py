@@ -108,6 +108,11 @@ _DEFAULTS = Limits()
     show_default=True,
 )
 @click.option(
+    "--base",
+    metavar="TARGET",
+    help="What the targets derive from: tokenizers, templates and weights are compared with it.",
+)
+@click.option(
     "--opinions",
     default="none",
     metavar="ENGINES",
@@ -138,6 +143,7 @@ def command(
     max_expanded: int,
     max_entries: int,
     max_pickle: int,
+    base: str | None,
     opinions: str,
     clamd: str | None,
     yara_rules: Path | None,
@@ -160,8 +166,13 @@ def command(
         entries=max_entries,
         pickle_bytes=max_pickle * MIB,
     )
-    asked = _asked(opinions, clamd, yara_rules)
-    run = _run(targets, signatures, policy, jobs or default_jobs(), limits, asked)
+    settings = ScanSettings(
+        jobs=jobs or default_jobs(),
+        limits=limits,
+        opinions=_asked(opinions, clamd, yara_rules),
+        base=base,
+    )
+    run = _run(targets, signatures, policy, settings)
     write_outputs(run, planned, verbose=verbose)
     raise click.exceptions.Exit(run.exit_code)
 
@@ -197,16 +208,12 @@ def _run(
     targets: Sequence[str],
     signatures: Signatures,
     policy: Policy,
-    jobs: int,
-    limits: Limits,
-    asked: OpinionSettings,
+    asked: ScanSettings,
 ) -> Run:
     started, clock = datetime.now(UTC), time.monotonic()
     with progress(sys.stderr) as watcher:
         fetch = FetchSettings(on_wait=watcher.waiting)
-        settings = ScanSettings(
-            jobs=jobs, limits=limits, progress=watcher.advance, fetch=fetch, opinions=asked
-        )
+        settings = dataclasses.replace(asked, progress=watcher.advance, fetch=fetch)
         results = tuple(_result(target, settings, signatures, policy) for target in targets)
     return Run(
         tool_version=VERSION,

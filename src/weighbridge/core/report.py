@@ -55,6 +55,9 @@ class Coverage:
 OPINION = "opinion"
 """The `format` of a coverage row that is about a second opinion, not about our own look."""
 
+REPOSITORY = "repository"
+"""The `format` of a coverage row that is about all files of a target together."""
+
 
 class OpinionState(StrEnum):
     """What became of a second opinion that the user asked for."""

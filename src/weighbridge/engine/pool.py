@@ -14,14 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from weighbridge.core.artifact import ByteSource
-from weighbridge.core.report import Coverage, Outcome
+from weighbridge.core.report import REPOSITORY, Coverage, Outcome
+from weighbridge.core.repository import WHOLE
 from weighbridge.engine import wire
 from weighbridge.errors import ReadError
 from weighbridge.opinions.interface import Examination, OpinionResult, Stance
@@ -32,6 +33,7 @@ _GRACE_S = 2.0
 """A worker checks its own clock; the supervisor kills one that has not after this much longer."""
 _TICK_S = 0.2
 _READ_BYTES = 1 << 30
+_OPEN_SOURCES = 16
 _ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
 
@@ -43,6 +45,32 @@ class Task:
     open: Callable[[], ByteSource]
     opinions: tuple[wire.Job, ...] = ()
     """Further jobs on the same artifact, one for each engine that is asked, each with its own limits."""
+
+    @property
+    def jobs(self) -> tuple[wire.Job, ...]:
+        return (self.job, *self.opinions)
+
+    def open_file(self, number: int) -> ByteSource:
+        """Open what a read of the worker is about."""
+        return self.open()
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryTask:
+    """A target as a whole. Openers are those of the manifest's files, then those of the base."""
+
+    job: wire.RepositoryJob
+    openers: Sequence[Callable[[], ByteSource]]
+
+    @property
+    def jobs(self) -> tuple[wire.RepositoryJob, ...]:
+        return (self.job,)
+
+    def open_file(self, number: int) -> ByteSource:
+        """Open what a read of the worker is about."""
+        if not 0 <= number < len(self.openers):
+            raise ReadError("asked for a file that is not in the manifest")
+        return self.openers[number]()
 
 
 def _nothing_aside(task: Task) -> Iterable[wire.Event]:
@@ -57,56 +85,87 @@ def run_tasks(
     finished: Callable[[Task], None],
     aside: Callable[[Task], Iterable[wire.Event]] = _nothing_aside,
 ) -> None:
-    """Inspect every task with up to `jobs` workers.
+    """Inspect every task with a crew of its own; see `Crew.run`."""
+    with Crew(jobs) as crew:
+        crew.run(tasks, emit=emit, finished=finished, aside=aside)
 
-    Args:
-        tasks: consumed lazily, from the watching threads, one at a time.
-        jobs: workers; they are started as tasks come.
-        emit: called with each event, never by two threads at once.
-        finished: called after a task's last event.
-        aside: called once for each task when its worker is done with it, by several threads at
-            once; gives the events that only the supervisor can find.
-    """
-    feed = _Feed(tasks)
-    clock = _Clock()
-    lock = threading.Lock()
-    errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
 
-    def locked(event: wire.Event) -> None:
-        with lock:
-            emit(event)
+class Crew:
+    """Up to `jobs` workers, started as they are needed and kept until the crew is closed."""
 
-    def watch() -> None:
-        worker: _Worker | None = None
-        try:
-            for task in feed:
-                for job in (task.job, *task.opinions):
-                    worker = worker or _Worker()
-                    with clock.watching(worker, job.limits.wall_s + _GRACE_S):
-                        survived = worker.inspect(job, task.open, locked)
-                    if not survived:
-                        worker.close()
-                        worker = None
-                for event in aside(task):
-                    locked(event)
-                with lock:
-                    finished(task)
-        except BaseException as error:  # a fetcher that fails while it lists: the caller's to see
-            errors.put(error)
-        finally:
-            if worker is not None:
+    def __init__(self, jobs: int) -> None:
+        self._jobs = max(1, jobs)
+        self._clock = _Clock()
+        self._idle: list[_Worker] = []
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clock.stop()
+        for worker in self._idle:
+            worker.close()
+
+    def run(
+        self,
+        tasks: Iterator[Task],
+        *,
+        emit: Emit,
+        finished: Callable[[Task], None],
+        aside: Callable[[Task], Iterable[wire.Event]] = _nothing_aside,
+    ) -> None:
+        """Inspect every task.
+
+        Args:
+            tasks: consumed lazily, from the watching threads, one at a time.
+            emit: called with each event, never by two threads at once.
+            finished: called after a task's last event.
+            aside: called once for each task when its worker is done with it, by several threads at
+                once; gives the events that only the supervisor can find.
+        """
+        feed = _Feed(tasks)
+        lock = threading.Lock()
+        errors: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+
+        def locked(event: wire.Event) -> None:
+            with lock:
+                emit(event)
+
+        def watch() -> None:
+            try:
+                for task in feed:
+                    self._inspect(task, locked)
+                    for event in aside(task):
+                        locked(event)
+                    with lock:
+                        finished(task)
+            except BaseException as error:  # a fetcher that fails while it lists: the caller's to see
+                errors.put(error)
+
+        threads = [threading.Thread(target=watch, daemon=True) for _ in range(self._jobs)]
+        for index, thread in enumerate(threads):
+            if index == 0 or feed.has_more():
+                thread.start()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+        if not errors.empty():
+            raise errors.get()
+
+    def judge(self, task: RepositoryTask, emit: Emit) -> None:
+        """Judge a target as a whole, with one worker."""
+        self._inspect(task, emit)
+
+    def _inspect(self, task: Task | RepositoryTask, emit: Emit) -> None:
+        """Do the jobs of a task, all with one worker as long as it lives."""
+        for job in task.jobs:
+            worker = self._idle.pop() if self._idle else _Worker()
+            with self._clock.watching(worker, job.limits.wall_s + _GRACE_S):
+                survived = worker.inspect(job, task.open_file, emit)
+            if survived:
+                self._idle.append(worker)
+            else:
                 worker.close()
-
-    threads = [threading.Thread(target=watch, daemon=True) for _ in range(max(1, jobs))]
-    for index, thread in enumerate(threads):
-        if index == 0 or feed.has_more():
-            thread.start()
-    for thread in threads:
-        if thread.ident is not None:
-            thread.join()
-    clock.stop()
-    if not errors.empty():
-        raise errors.get()
 
 
 class _Feed:
@@ -184,20 +243,21 @@ class _Worker:
             env=worker_environment(),
         )
 
-    def inspect(self, job: wire.Job, open_source: Callable[[], ByteSource], emit: Emit) -> bool:
+    def inspect(
+        self, job: wire.Job | wire.RepositoryJob, open_file: Callable[[int], ByteSource], emit: Emit
+    ) -> bool:
         """Run one job to its end. Returns False when the worker is not to be used again."""
         stdin, stdout = self._pipes()
-        source: ByteSource | None = None
+        sources = _Sources(open_file)
         try:
-            wire.send(stdin, wire.encode_job(job))
+            wire.send_job(stdin, job)
             while True:
                 message = wire.decode_message(wire.receive(stdout))
                 match message:
                     case wire.Done():
                         return True
                     case wire.Read():
-                        source = source or _opened(open_source)
-                        _answer(message, source, stdin)
+                        _answer(message, sources, stdin)
                     case _:
                         emit(message)
         except (wire.Broken, OSError) as error:
@@ -206,8 +266,7 @@ class _Worker:
                 emit(event)
             return False
         finally:
-            if source is not None:
-                source.close()
+            sources.close()
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process.stdin is None or self._process.stdout is None:
@@ -219,8 +278,12 @@ class _Worker:
         self._is_late = True
         self._process.kill()
 
-    def _epitaphs(self, job: wire.Job, said: str) -> Iterator[wire.Event]:
+    def _epitaphs(self, job: wire.Job | wire.RepositoryJob, said: str) -> Iterator[wire.Event]:
         outcome, detail = self._cause(job, said)
+        if isinstance(job, wire.RepositoryJob):
+            detail = f"the files were not all judged together: {detail}"
+            yield Coverage(path=(WHOLE,), format=REPOSITORY, outcome=outcome, detail=detail)
+            return
         if job.opinions is None:
             yield Coverage(
                 path=(job.name,),
@@ -235,7 +298,7 @@ class _Worker:
             result = OpinionResult(stance=stance, reason=f"{engine} was not heard to the end: {detail}")
             yield Examination(engine, (job.name,), result)
 
-    def _cause(self, job: wire.Job, said: str) -> tuple[Outcome, str]:
+    def _cause(self, job: wire.Job | wire.RepositoryJob, said: str) -> tuple[Outcome, str]:
         code = self._process.wait()
         if self._is_late:
             return Outcome.LIMITED, f"the analysis took longer than {job.limits.wall_s:g} s"
@@ -257,35 +320,35 @@ class _Worker:
             self._process.wait()
 
 
-class _Unreadable:
-    """A source that could not be opened: every read says why."""
+class _Sources:
+    """What a job has read from so far, the last few kept open."""
 
-    size = 0
-    is_remote = True
-    bytes_read = 0
+    def __init__(self, open_file: Callable[[int], ByteSource]) -> None:
+        self._open_file = open_file
+        self._open: dict[int, ByteSource] = {}
 
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
+    def of(self, number: int) -> ByteSource:
+        """Return the source of a file, opened when it is first read.
 
-    def read_at(self, offset: int, length: int) -> bytes:
-        raise ReadError(self._reason)
+        Raises:
+            ReadError: it can't be opened.
+        """
+        if number not in self._open:
+            if len(self._open) >= _OPEN_SOURCES:
+                self._open.pop(next(iter(self._open))).close()
+            self._open[number] = self._open_file(number)
+        return self._open[number]
 
     def close(self) -> None:
-        """Nothing was opened."""
+        for source in self._open.values():
+            source.close()
 
 
-def _opened(open_source: Callable[[], ByteSource]) -> ByteSource:
-    try:
-        return open_source()
-    except ReadError as error:
-        return _Unreadable(str(error))
-
-
-def _answer(read: wire.Read, source: ByteSource, stdin: IO[bytes]) -> None:
+def _answer(read: wire.Read, sources: _Sources, stdin: IO[bytes]) -> None:
     try:
         if not 0 <= read.length <= _READ_BYTES or read.offset < 0:
             raise ReadError("asked for more than 1 GiB at once")
-        data = source.read_at(read.offset, read.length)
+        data = sources.of(read.file).read_at(read.offset, read.length)
     except ReadError as error:
         wire.send(stdin, {"error": str(error)})
         return

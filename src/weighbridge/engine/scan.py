@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Report
 from weighbridge.engine.panel import Panel, Silence
-from weighbridge.engine.pool import Task, default_jobs, run_tasks
+from weighbridge.engine.pool import Crew, RepositoryTask, Task, default_jobs
 from weighbridge.engine.references import follow
 from weighbridge.engine.source_files import with_source
-from weighbridge.engine.wire import Event, Job
+from weighbridge.engine.wire import Event, Job, ListedFile, Manifest, RepositoryJob
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
 from weighbridge.fetchers.registry import resolve
 from weighbridge.opinions.interface import Examination, OpinionSettings
@@ -36,6 +38,8 @@ class ScanSettings:
     fetch: FetchSettings = field(default_factory=FetchSettings)
     progress: Progress = _no_progress
     opinions: OpinionSettings = field(default_factory=OpinionSettings)
+    base: str | None = None
+    """A target that the scanned ones derive from, to compare them with."""
 
 
 def scan_target(target: str, settings: ScanSettings) -> Report:
@@ -47,18 +51,17 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
     """
     started = time.monotonic()
     panel = _panel(settings.opinions)
-    fetched = resolve(target).fetch(target, settings.fetch)
-    try:
+    with closing(_fetched(target, settings)) as fetched, _base_of(settings) as base:
         collected = _Collected(settings.progress)
-        run_tasks(
-            _tasks(fetched, settings.limits, collected, panel),
-            jobs=settings.jobs,
-            emit=collected.add,
-            finished=lambda task: collected.finish(task.job.name),
-            aside=panel.aside,
-        )
-    finally:
-        fetched.close()
+        with Crew(settings.jobs) as crew:
+            crew.run(
+                _tasks(fetched, settings.limits, collected, panel),
+                emit=collected.add,
+                finished=lambda task: collected.finish(task.job.name),
+                aside=panel.aside,
+            )
+            if collected.is_repository or base is not None:
+                crew.judge(_whole(target, fetched, base, collected, settings.limits), collected.add)
     weighed = panel.weigh(collected.examinations, collected.findings())
     return Report(
         target=target,
@@ -69,6 +72,53 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
         seconds=time.monotonic() - started,
         opinions=weighed.opinions,
     )
+
+
+def _fetched(target: str, settings: ScanSettings) -> Fetched:
+    return resolve(target).fetch(target, settings.fetch)
+
+
+@contextmanager
+def _base_of(settings: ScanSettings) -> Iterator[_Listed | None]:
+    """The manifest of what the user says the target derives from."""
+    if settings.base is None:
+        yield None
+        return
+    with closing(_fetched(settings.base, settings)) as fetched:
+        entries = tuple(item for item in fetched.items if isinstance(item, Entry))
+        yield _Listed(settings.base, fetched.origin, entries)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A target and its files."""
+
+    target: str
+    origin: Origin
+    entries: tuple[Entry, ...]
+
+    def manifest(self, findings: tuple[Finding, ...] = ()) -> Manifest:
+        files = tuple(
+            ListedFile(
+                entry.name,
+                entry.size_bytes,
+                str(entry.local_path) if entry.local_path is not None else None,
+                entry.origin,
+            )
+            for entry in self.entries
+        )
+        return Manifest(self.target, self.origin, files, findings)
+
+
+def _whole(
+    target: str, fetched: Fetched, base: _Listed | None, collected: _Collected, limits: Limits
+) -> RepositoryTask:
+    listed = _Listed(target, fetched.origin, tuple(collected.entries))
+    entries = (*listed.entries, *(base.entries if base is not None else ()))
+    job = RepositoryJob(
+        listed.manifest(collected.findings()), base.manifest() if base is not None else None, limits
+    )
+    return RepositoryTask(job, [entry.open for entry in entries])
 
 
 def _panel(settings: OpinionSettings) -> Panel:
@@ -83,7 +133,7 @@ def _tasks(fetched: Fetched, limits: Limits, collected: _Collected, panel: Panel
     for item in fetched.items:
         match item:
             case Entry():
-                collected.files[item.name] = item.size_bytes
+                collected.entries.append(item)
                 job = _job(item, limits)
                 yield Task(job, item.open, panel.jobs(job))
             case Problem():
@@ -103,8 +153,8 @@ class _Collected:
     def __init__(self, progress: Progress) -> None:
         self.coverage: list[Coverage] = []
         self.examinations: list[Examination] = []
-        self.files: dict[str, int | None] = {}
-        """Sizes of the files met so far, by name."""
+        self.entries: list[Entry] = []
+        """The files met so far."""
         self._references: list[Reference] = []
         self._done = 0
         self._progress = progress
@@ -123,15 +173,21 @@ class _Collected:
 
     def finish(self, name: str) -> None:
         self._done += 1
-        self._progress(self._done, len(self.files), name)
+        self._progress(self._done, len(self.entries), name)
+
+    @property
+    def is_repository(self) -> bool:
+        """True when there is more to see than one file: others, or a registry's word."""
+        return len(self.entries) > 1 or any(one.origin.kind != "local" for one in self.entries)
 
     def findings(self) -> tuple[Finding, ...]:
         """In an order that does not depend on which worker was faster."""
+        files = {entry.name: entry.size_bytes for entry in self.entries}
         return tuple(
             sorted(
                 (
-                    *with_source(self._findings.values(), self.files.keys()),
-                    *follow(self._references, self.files),
+                    *with_source(self._findings.values(), files.keys()),
+                    *follow(self._references, files),
                 ),
                 key=lambda found: (found.path, found.offset or 0, found.rule, found.subject),
             )

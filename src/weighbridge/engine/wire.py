@@ -4,10 +4,11 @@ A worker parses hostile input, so nothing that it sends is trusted: no pickle, n
 text and integers, and every message is checked as it is read. JSON escapes lone surrogates, so
 file names that are not UTF-8 survive the way.
 
-    supervisor -> worker   {"do": "inspect", ...}\n           then answers to its reads:
+    supervisor -> worker   {"do": "inspect", ...}\n           one file, or
+                           {"do": "judge", ...}\n + a line for each file and finding; then, to its reads:
                            {"size": n}\n + n raw bytes   or   {"error": "..."}\n
     worker -> supervisor   {"finding": {...}}  {"coverage": {...}}  {"reference": {...}}
-                           {"opinion": {...}}  {"read": [offset, length]}  {"done": true}
+                           {"opinion": {...}}  {"read": [file, offset, length]}  {"done": true}
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
+from weighbridge.core.repository import WHOLE
 from weighbridge.opinions.interface import (
     EngineName,
     Examination,
@@ -53,7 +55,48 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedFile:
+    """One line of a manifest."""
+
+    name: str
+    size_bytes: int | None
+    local_path: str | None
+    origin: Origin | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All files of a target, as a worker is told of them."""
+
+    target: str
+    origin: Origin
+    files: tuple[ListedFile, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryJob:
+    """A target to judge as a whole. Bytes of files without a local path are asked for by `read`."""
+
+    manifest: Manifest
+    base: Manifest | None
+    limits: Limits
+
+    @property
+    def name(self) -> str:
+        return WHOLE
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
+    """Bytes that a worker asks for.
+
+    Attributes:
+        file: number of a file in the manifest, those of the base after those of the target; 0 in a
+            job on one file.
+    """
+
+    file: int
     offset: int
     length: int
 
@@ -90,24 +133,81 @@ def receive(stream: IO[bytes]) -> dict[str, Any]:
     return message
 
 
-def encode_job(job: Job) -> dict[str, object]:
-    origin = None
-    if job.origin is not None:
-        origin = {
-            "kind": job.origin.kind,
-            "location": job.origin.location,
-            "revision": job.origin.revision,
-            "sha256": job.origin.sha256,
-            "size_bytes": job.origin.size_bytes,
-            "registry_verdicts": dict(job.origin.registry_verdicts),
-            "facts": dict(job.origin.facts),
+def send_job(stream: IO[bytes], job: Job | RepositoryJob) -> None:
+    match job:
+        case Job():
+            send(stream, encode_job(job))
+        case RepositoryJob():
+            _send_repository(stream, job)
+
+
+def _send_repository(stream: IO[bytes], job: RepositoryJob) -> None:
+    manifests = [job.manifest, *([job.base] if job.base is not None else [])]
+    heads = [
+        {
+            "target": one.target,
+            "origin": _encode_origin(one.origin),
+            "files": len(one.files),
+            "findings": len(one.findings),
         }
+        for one in manifests
+    ]
+    send(stream, {"do": "judge", "limits": asdict(job.limits), "manifests": heads})
+    for one in manifests:
+        for file in one.files:
+            line = [file.name, file.size_bytes, file.local_path, _encode_origin(file.origin)]
+            stream.write(json.dumps(line).encode() + b"\n")
+        for finding in one.findings:
+            stream.write(json.dumps(asdict(finding)).encode() + b"\n")
+    stream.flush()
+
+
+def receive_job(stream: IO[bytes]) -> Job | RepositoryJob:
+    """Read the next job.
+
+    Raises:
+        Broken: the supervisor closed the pipe.
+    """
+    message = receive(stream)
+    if message["do"] == "inspect":
+        return decode_job(message)
+    manifests = [_receive_manifest(stream, head) for head in message["manifests"]]
+    base = manifests[1] if len(manifests) > 1 else None
+    return RepositoryJob(manifests[0], base, Limits(**message["limits"]))
+
+
+def _receive_manifest(stream: IO[bytes], head: dict[str, Any]) -> Manifest:
+    files = tuple(_listed_file(stream) for _ in range(head["files"]))
+    findings = tuple(_finding(receive(stream)) for _ in range(head["findings"]))
+    return Manifest(head["target"], Origin(**head["origin"]), files, findings)
+
+
+def _listed_file(stream: IO[bytes]) -> ListedFile:
+    name, size_bytes, local_path, origin = json.loads(stream.readline())
+    return ListedFile(name, size_bytes, local_path, Origin(**origin) if origin is not None else None)
+
+
+def _encode_origin(origin: Origin | None) -> dict[str, object] | None:
+    if origin is None:
+        return None
+    return {
+        "kind": origin.kind,
+        "location": origin.location,
+        "revision": origin.revision,
+        "sha256": origin.sha256,
+        "size_bytes": origin.size_bytes,
+        "registry_verdicts": dict(origin.registry_verdicts),
+        "facts": dict(origin.facts),
+    }
+
+
+def encode_job(job: Job) -> dict[str, object]:
     return {
         "do": "inspect",
         "name": job.name,
         "size_bytes": job.size_bytes,
         "local_path": job.local_path,
-        "origin": origin,
+        "origin": _encode_origin(job.origin),
         "limits": asdict(job.limits),
         "opinions": _encode_opinions(job.opinions),
     }
@@ -168,8 +268,8 @@ def decode_message(message: dict[str, Any]) -> Message:
         if "opinion" in message:
             return _examination(message["opinion"])
         if "read" in message:
-            offset, length = message["read"]
-            return Read(_typed(offset, int), _typed(length, int))
+            file, offset, length = message["read"]
+            return Read(_typed(file, int), _typed(offset, int), _typed(length, int))
         if message.get("done") is True:
             return Done()
     except (KeyError, TypeError, ValueError) as error:

@@ -33,8 +33,9 @@ class PipeSource:
 
     is_remote = True
 
-    def __init__(self, size: int, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+    def __init__(self, size: int, stdin: IO[bytes], stdout: IO[bytes], number: int = 0) -> None:
         self._size = size
+        self._number = number
         self._stdin = stdin
         self._stdout = stdout
         self._bytes_read = 0
@@ -53,7 +54,7 @@ class PipeSource:
         length = min(length, self._size - offset)
         if length <= 0:
             return b""
-        wire.send(self._stdout, {"read": [offset, length]})
+        wire.send(self._stdout, {"read": [self._number, offset, length]})
         answer = wire.receive(self._stdin)
         if "error" in answer:
             raise ReadError(answer["error"])
@@ -74,7 +75,11 @@ def main() -> None:
         return
     confine(job.limits)
     while job is not None:
-        _inspect(job, knowledge, stdin, stdout)
+        match job:
+            case wire.Job():
+                _inspect(job, knowledge, stdin, stdout)
+            case wire.RepositoryJob():
+                _judge(job, knowledge, stdin, stdout)
         wire.send(stdout, {"done": True})
         job = _next_job(stdin)
 
@@ -89,9 +94,9 @@ def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return stdin, stdout
 
 
-def _next_job(stdin: IO[bytes]) -> wire.Job | None:
+def _next_job(stdin: IO[bytes]) -> wire.Job | wire.RepositoryJob | None:
     try:
-        return wire.decode_job(wire.receive(stdin))
+        return wire.receive_job(stdin)
     except wire.Broken:
         return None
 
@@ -124,8 +129,20 @@ def _inspect(job: wire.Job, knowledge: CallableKnowledge, stdin: IO[bytes], stdo
         source.close()
 
 
+def _judge(
+    job: wire.RepositoryJob, knowledge: CallableKnowledge, stdin: IO[bytes], stdout: IO[bytes]
+) -> None:
+    from weighbridge.engine.repository import judge_repository, repository_of
+
+    def remote(number: int, size: int) -> ByteSource:
+        return PipeSource(size, stdin, stdout, number)
+
+    emit = _limited(job, lambda event: wire.send(stdout, wire.encode_event(event)))
+    judge_repository(repository_of(job, remote), Context(Budget(job.limits), knowledge), emit)
+
+
 def _limited(
-    job: wire.Job, emit: Callable[[Finding | Coverage | Reference], None]
+    job: wire.Job | wire.RepositoryJob, emit: Callable[[Finding | Coverage | Reference], None]
 ) -> Callable[[Finding | Coverage | Reference], None]:
     """Pass events on up to the limit; beyond it one coverage row says that there is more."""
     count = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from weighbridge.core.report import OPINION, Coverage, Outcome
+from weighbridge.core.report import OPINION, REPOSITORY, Coverage, Outcome
 from weighbridge.reporters.page import COLUMN, Page
 from weighbridge.reporters.words import count, printable, shortened, size
 
@@ -46,7 +46,7 @@ def _names(rows: Sequence[Coverage]) -> str:
 
 def write_looked_at(page: Page, rows: Sequence[Coverage]) -> None:
     """`Looked at 12 of 12 files · 340 members inside · 2 opaque ...`: we ourselves, not others."""
-    rows = [row for row in rows if row.format != OPINION]
+    rows = [row for row in rows if row.format not in (OPINION, REPOSITORY)]
     files = {row.path[0] for row in rows if row.path}
     open_files = {row.path[0] for row in rows if row.path and not row.outcome.is_complete}
     members = sum(len(row.path) > 1 for row in rows)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from weighbridge.analyzers.documents import text_documents
 from weighbridge.analyzers.documents.documents import show_tree
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.texts.any_text import TextKind, look_at_text
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.limits import KIB, MIB
 from weighbridge.core.report import Coverage, Outcome
@@ -31,7 +32,7 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         detail = f"a JSON document of {size:,} bytes; up to {_LARGEST_BYTES:,} are read"
         yield _row(artifact, Outcome.LIMITED, detail)
         return
-    tree, is_all = _tree(artifact)
+    tree, text, is_all = _tree(artifact)
     if not is_all:
         # YAML may begin with a JSON document, INI with a list: what follows is no JSON, but is read.
         yield from text_documents.inspect(artifact, context)
@@ -40,12 +41,14 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         claimed = True
         if event is not None:
             yield event
+    if is_all:
+        yield from look_at_text(artifact, text, TextKind.CONFIGURATION, context)
     if not claimed:
         yield _row(artifact, Outcome.OPAQUE, "")
 
 
-def _tree(artifact: Artifact) -> tuple[Json, bool]:
-    """Return the first value, and whether nothing but blanks follows it."""
+def _tree(artifact: Artifact) -> tuple[Json, str, bool]:
+    """Return the first value, the whole text, and whether nothing but blanks follows the value."""
     data = bytes(artifact.source.read_at(0, artifact.source.size))
     try:
         text = data.decode(text_encoding(data))
@@ -58,7 +61,7 @@ def _tree(artifact: Artifact) -> tuple[Json, bool]:
         if plain == text:
             raise
         text, document = plain, decode_python_json(plain)
-    return document.value, not text[document.end : document.end + _LOOKED_AT].strip()
+    return document.value, text, not text[document.end : document.end + _LOOKED_AT].strip()
 
 
 def _row(artifact: Artifact, outcome: Outcome, detail: str) -> Coverage:

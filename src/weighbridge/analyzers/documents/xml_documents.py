@@ -9,6 +9,7 @@ from typing import Final, Protocol, cast
 from xml.etree.ElementTree import Element
 
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.texts.any_text import TextKind, look_at_text
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB
@@ -28,6 +29,7 @@ JUDGES_OF_ROOTS: Final = (
 """Modules of this package with `judge_root`."""
 
 _LARGEST_BYTES: Final = 64 * MIB
+_LARGEST_TEXT: Final = 4 * MIB
 _MODEL_ROOTS: Final = frozenset({"PMML", "net"})
 """Roots of models (PMML, OpenVINO): their writers make no DOCTYPE."""
 _FETCHES, _MULTIPLIES, _IN_MODEL, _DECLARES = "DOC001", "DOC002", "DOC003", "DOC004"
@@ -56,7 +58,8 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         detail = f"an XML document of {size:,} bytes; up to {_LARGEST_BYTES:,} are read"
         yield _row(artifact, Outcome.LIMITED, detail)
         return
-    document = read_xml(bytes(artifact.source.read_at(0, size)))
+    data = bytes(artifact.source.read_at(0, size))
+    document = read_xml(data)
     context.budget.check_time()
     yield from _doctype(artifact, document)
     claimed = document.root is not None and local_name(document.root) in _MODEL_ROOTS
@@ -66,6 +69,9 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
             if events is not None:
                 claimed = True
                 yield from events
+    if not claimed:
+        text = data[:_LARGEST_TEXT].decode("utf-8-sig", "backslashreplace")
+        yield from look_at_text(artifact, text, TextKind.MARKUP, context)
     yield from _ending(artifact, document, claimed)
 
 

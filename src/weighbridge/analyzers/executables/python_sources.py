@@ -16,6 +16,7 @@ from weighbridge.analyzers.executables.program_judgement import (
     judge_scope,
 )
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.texts.any_text import TextKind, look_at_text
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -67,6 +68,7 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     text = decoded(data, codec)
     context.budget.check_time()
     yield from judge_python(artifact, text, context)
+    yield from look_at_text(artifact, text, TextKind.CODE, context)
     if size > _LARGEST_BYTES:
         detail = f"Python source of {size:,} bytes; up to {_LARGEST_BYTES:,} are read"
         yield _row(artifact, Outcome.LIMITED, detail)

@@ -1,0 +1,1 @@
+"""Analyzers that see all files of a target together: a manifest in, findings out."""

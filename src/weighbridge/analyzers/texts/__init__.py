@@ -1,0 +1,1 @@
+"""What any text may hold, whoever it is for: secrets, hidden characters, words for machines."""
