@@ -68,6 +68,9 @@ class Hub:
     endpoint: str = ""
     storage: str = ""
     signature: int = 0
+    latency_s: float = 0.0
+    at_once: int = 0
+    most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, repo_id: str, files: Mapping[str, HubFile], *, kind: str = "models") -> HubRepository:
@@ -110,8 +113,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._record()
-        if not self._answered_by_fault():
-            self._route()
+        with self.hub.lock:
+            self.hub.at_once += 1
+            self.hub.most_at_once = max(self.hub.most_at_once, self.hub.at_once)
+        try:
+            time.sleep(self.hub.latency_s)
+            if not self._answered_by_fault():
+                self._route()
+        finally:
+            with self.hub.lock:
+                self.hub.at_once -= 1
 
     def do_HEAD(self) -> None:
         self.do_GET()

@@ -19,8 +19,8 @@ _NAME_CHARS = 40
 class Watcher:
     """Told of each artifact; draws when there is a terminal and a second has passed.
 
-    How many artifacts there will be is not known before the last is listed, so the bar moves to
-    and fro and the numbers say what is done.
+    A registry says how many files there are. In a folder they are counted as they are met, a little
+    ahead of the workers, and the bar may fall back.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -37,9 +37,9 @@ class Watcher:
 
     def advance(self, done: int, known: int, name: str) -> None:
         with self._lock:
-            self._words = f"{done:,} files  {shortened(printable(name), _NAME_CHARS)}"
+            self._words = f"{done:,} of {known:,} files  {shortened(printable(name), _NAME_CHARS)}"
             if self._bar is not None and self._task is not None:
-                self._bar.update(self._task, description=self._words)
+                self._bar.update(self._task, description=self._words, completed=done, total=known)
 
     def waiting(self, seconds: float, reason: str) -> None:
         """Say that a server makes us wait, on a terminal and in a pipe alike."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding
@@ -15,6 +15,7 @@ from weighbridge.core.report import Coverage, Report
 from weighbridge.engine.panel import Panel, Silence
 from weighbridge.engine.pool import Crew, RepositoryTask, Task, default_jobs
 from weighbridge.engine.references import follow
+from weighbridge.engine.shelf import Shelf
 from weighbridge.engine.source_files import with_source
 from weighbridge.engine.wire import Event, Job, ListedFile, Manifest, RepositoryJob
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
@@ -22,7 +23,7 @@ from weighbridge.fetchers.registry import resolve
 from weighbridge.opinions.interface import Examination, OpinionSettings
 
 Progress = Callable[[int, int, str], None]
-"""Called with (artifacts finished, artifacts known so far, name of the last one)."""
+"""Called with (artifacts finished, how many there are or are known, name of the last one)."""
 
 
 def _no_progress(done: int, known: int, name: str) -> None:
@@ -51,8 +52,13 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
     """
     started = time.monotonic()
     panel = _panel(settings.opinions)
-    with closing(_fetched(target, settings)) as fetched, _base_of(settings) as base:
-        collected = _Collected(settings.progress)
+    with (
+        closing(_fetched(target, settings)) as fetched,
+        closing(Shelf()) as shelf,
+        _base_of(settings) as base,
+    ):
+        fetched = replace(fetched, items=shelf.stocked(fetched.items))
+        collected = _Collected(settings.progress, fetched.count)
         with Crew(settings.jobs) as crew:
             crew.run(
                 _tasks(fetched, settings.limits, collected, panel),
@@ -150,7 +156,7 @@ def _job(entry: Entry, limits: Limits) -> Job:
 class _Collected:
     """Findings without repeats and coverage rows, as they come."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, count: int | None) -> None:
         self.coverage: list[Coverage] = []
         self.examinations: list[Examination] = []
         self.entries: list[Entry] = []
@@ -158,6 +164,7 @@ class _Collected:
         self._references: list[Reference] = []
         self._done = 0
         self._progress = progress
+        self._count = count
         self._findings: dict[tuple[str, int | None], Finding] = {}
 
     def add(self, event: Event) -> None:
@@ -173,7 +180,7 @@ class _Collected:
 
     def finish(self, name: str) -> None:
         self._done += 1
-        self._progress(self._done, len(self.entries), name)
+        self._progress(self._done, self._count or len(self.entries), name)
 
     @property
     def is_repository(self) -> bool:

@@ -117,6 +117,7 @@ class _Session:
             display_name=target.display_name,
             origin=origin,
             items=iter((*self._knocked(entries), *problems)),
+            count=len(entries) + len(problems),
             traffic=self._client.traffic,
             close=self._client.close,
         )

@@ -127,6 +127,7 @@ class Fetched:
         display_name: what people call it: `org/name`, a file's or folder's name.
         origin: of the target as a whole.
         items: what is in it, in a fixed order, found as the caller goes on.
+        count: how many items there are, when that is known before the last is found.
         traffic: counts on while entries are read.
         close: releases connections; call it when no entry is read any more.
     """
@@ -134,6 +135,7 @@ class Fetched:
     display_name: str
     origin: Origin
     items: Iterator[Entry | Problem]
+    count: int | None = None
     traffic: TrafficCounter = field(default_factory=TrafficCounter)
     close: Callable[[], None] = _nothing_to_close
 
