@@ -12,6 +12,7 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from weighbridge.core.repository import WHOLE
 from weighbridge.reporters.interface import Scanned
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -45,7 +46,7 @@ def _is_one_file(result: Scanned, name: str) -> bool:
     """True when the only top-level artifact is the target itself."""
     paths = [row.path for row in result.report.coverage]
     paths += [found.finding.path for found in result.findings]
-    return {path[:1] for path in paths} == {(name,)}
+    return {path[:1] for path in paths} - {(WHOLE,)} == {(name,)}
 
 
 def _before_wildcards(location: PurePosixPath) -> PurePosixPath:
@@ -54,7 +55,12 @@ def _before_wildcards(location: PurePosixPath) -> PurePosixPath:
 
 
 def artifact_uri(root: str, path: tuple[str, ...]) -> str:
-    """Return the percent-encoded relative URI of the file that holds an artifact."""
+    """Return the percent-encoded relative URI of the file that holds an artifact.
+
+    What is about a target as a whole lies at its root.
+    """
+    if path == (WHOLE,):
+        path = ()
     joined = posixpath.normpath(posixpath.join(root, (path[0] if path else "").lstrip("/")))
     return quote(_file_system_bytes(joined), safe="/")
 
