@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_error(self, status: int, code: str) -> None:
         self._send(status, {"x-error-code": code, "x-error-message": code})
 
-    def _send_file(self, file: HubFile) -> None:
+    def _send_file(self, file: HubFile, more: Headers | None = None) -> None:
         size = file.size
         start, stop = self._asked_range(file, size)
         if start >= size:
@@ -185,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         if stop - start < file.strict_from_bytes:
             self._send(403, {"x-reason": "invalid range"})
             return
-        headers = {"content-length": str(stop - start), "accept-ranges": "bytes"}
+        headers = {"content-length": str(stop - start), "accept-ranges": "bytes", **(more or {})}
         is_part = self.recorded.range is not None and not file.storage_ignores_range
         if is_part:
             headers["content-range"] = f"bytes {start}-{stop - 1}/{size}"
@@ -320,7 +320,9 @@ class _HubHandler(_Handler):
             self._send(307, {**headers, "location": location}, b"Temporary Redirect")
 
     def _cached(self, key: str, path: str) -> None:
-        self._send_file(self.hub.repositories[key].files[path])
+        repository = self.hub.repositories[key]
+        file = repository.files[path]
+        self._send_file(file, {"x-repo-commit": repository.commit, "etag": f'"{file.oid[:40]}"'})
 
 
 class _StorageHandler(_Handler):
