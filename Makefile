@@ -50,6 +50,7 @@ coverage:
 fuzz:
 	$(PYTHON) fuzz/fuzz_pickle.py --seconds $(SECONDS_OF_FUZZING)
 	$(PYTHON) fuzz/fuzz_formats.py --seconds $(SECONDS_A_FAMILY)
+	$(PYTHON) fuzz/fuzz_repositories.py --seconds $(SECONDS_A_FAMILY)
 
 bench:
 	$(PYTHON) bench/run.py

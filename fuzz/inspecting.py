@@ -6,19 +6,23 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
 from weighbridge.analyzers.inspection import Context
 from weighbridge.bytesource.memory import MemorySource
-from weighbridge.core.artifact import Artifact
+from weighbridge.core.artifact import Artifact, Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB, Budget, Limits
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
+from weighbridge.core.repository import Repository, RepositoryFile
+from weighbridge.engine.repository import judge_repository
 from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.locate import signatures_dir
 
+_Event = Finding | Coverage | Reference
 LIMITS = Limits(wall_s=10, expanded_bytes=64 * MIB, entries=20_000, memory_bytes=768 * MIB)
 _SLOW_S = 20
 _BROKE = "the analysis broke"
@@ -49,12 +53,42 @@ def load_knowledge() -> CallableKnowledge:
 
 def trouble(name: str, data: bytes, knowledge: CallableKnowledge) -> str | None:
     """Inspect one case; return what is wrong with us, or None. What is wrong with the file is fine."""
-    events: list[Finding | Coverage | Reference] = []
     artifact = Artifact((name,), MemorySource(data))
+    events: list[_Event] = []
+    wrong = _run(
+        lambda: inspect_tree(artifact, Context(Budget(LIMITS), knowledge), events.append), events
+    )
+    if wrong is None and not any(isinstance(one, Coverage) and len(one.path) == 1 for one in events):
+        return "has no coverage row"
+    return wrong
+
+
+def repository_trouble(
+    files: Mapping[str, bytes], base: Mapping[str, bytes] | None, knowledge: CallableKnowledge
+) -> str | None:
+    """Judge files together; return what is wrong with us, or None."""
+    events: list[_Event] = []
+    repository = _repository(files, _repository(base, None) if base is not None else None)
+    context = Context(Budget(LIMITS), knowledge)
+    return _run(lambda: judge_repository(repository, context, events.append), events)
+
+
+def _repository(files: Mapping[str, bytes], base: Repository | None) -> Repository:
+    return Repository(
+        target="hf://acme/fuzzed",
+        origin=Origin(kind="huggingface", location="hf://acme/fuzzed@0", revision="0" * 40),
+        files={name: RepositoryFile(name=name, size_bytes=len(data)) for name, data in files.items()},
+        source_of=lambda name: MemorySource(files[name]),
+        base=base,
+    )
+
+
+def _run(step: Callable[[], None], events: Sequence[_Event]) -> str | None:
+    """Run a step within bounds; return what is wrong with it, or with the events that it gave."""
     began = time.process_time()
     signal.setitimer(signal.ITIMER_REAL, 6 * _SLOW_S)
     try:
-        inspect_tree(artifact, Context(Budget(LIMITS), knowledge), events.append)
+        step()
     except Hang:
         return "hangs"
     finally:
@@ -65,6 +99,4 @@ def trouble(name: str, data: bytes, knowledge: CallableKnowledge) -> str | None:
     for event in events:
         if isinstance(event, Coverage) and (_BROKE in event.detail or _STARVED in event.detail):
             return f"{event.artifact}: {event.detail}"
-    if not any(isinstance(event, Coverage) and len(event.path) == 1 for event in events):
-        return "has no coverage row"
     return None

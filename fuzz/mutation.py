@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
+import json
 import random
 import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 _EDGES = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
 _WIDE_EDGES = (*_EDGES, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 _LARGEST = 1 << 20
 _TEXT_NUMBERS = (b"-1", b"0", b"99999999999999999999", b"1e999", b"null", b"[]", b'""', b"{}")
+_ODD_VALUES: tuple[object, ...] = (
+    *(None, True, -1, 0, 10**30, 1e308, float("nan"), "", "\x00", "\ud800", "a" * 5000, "../" * 40),
+    *([], {}, [[[[]]]], {"": {"": {}}}, ["x"] * 300, [None, 1, "", {}], {"type": "Sequence"}),
+    *("\u202e\u200b\U000e0041", "{{ x }}", "{% for a in b %}", "(" * 400, "a/b--c.D", "file:///", "--"),
+)
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -36,7 +44,9 @@ def mutate(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
 
 
 def _inside(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes | None:
-    """Break one member and wrap it up again; None for what is no container."""
+    """Break one member and wrap it up again; None for what is no container. JSON contains values."""
+    if data[:1] in (b"{", b"["):
+        return _in_json(data, rng)
     if data[:2] == b"\x1f\x8b":
         try:
             return gzip.compress(mutate(zlib.decompress(data, 31), others, rng), 1, mtime=0)
@@ -59,6 +69,52 @@ def _inside(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes |
             content = mutate(content, others, rng) if index == chosen else content
             archive.writestr(zipfile.ZipInfo(name, _FIXED_TIME), content)
     return out.getvalue()
+
+
+def _in_json(data: bytes, rng: random.Random) -> bytes | None:
+    """Put values of other types and sizes in place of some, or move them to other places."""
+    try:
+        tree = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    places = list(_places(tree))[:20_000]
+    if not places:
+        return None
+    for _ in range(rng.choice((1, 1, 2, 3, 6))):
+        holder, key = rng.choice(places)
+        other, other_key = rng.choice(places)
+        try:
+            match rng.randrange(4):
+                case 0:
+                    holder[key] = copy.deepcopy(other[other_key])
+                case 1:
+                    holder[key] = {str(other_key): holder[key], "": [holder[key]]}
+                case 2 if isinstance(holder, list):
+                    holder *= rng.choice((2, 3, 40)) if len(holder) < 1000 else 1
+                case _:
+                    holder[key] = rng.choice(_ODD_VALUES)
+        except (LookupError, TypeError):
+            continue  # an earlier step has taken the place away
+    try:
+        return json.dumps(tree).encode()[:_LARGEST]
+    except (ValueError, RecursionError, UnicodeError):
+        return None
+
+
+def _places(tree: object) -> Iterator[tuple[Any, Any]]:
+    """Yield (holder, key) of every value in a tree."""
+    waiting = [tree]
+    while waiting:
+        holder = waiting.pop()
+        if isinstance(holder, dict):
+            keys: Iterable[Any] = holder.keys()
+        elif isinstance(holder, list):
+            keys = range(len(holder))
+        else:
+            continue
+        for key in keys:
+            yield holder, key
+            waiting.append(holder[key])
 
 
 def _flip(data: bytes, others: Sequence[bytes], rng: random.Random) -> bytes:
