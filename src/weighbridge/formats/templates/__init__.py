@@ -1,0 +1,1 @@
+"""Templates of prompts: parsed to facts, never rendered."""
