@@ -82,6 +82,7 @@ _ANALYZERS: Final[dict[Format, str]] = {
     Format.RAR: "archives.rars:inspect",
     Format.OLE: "documents.office:inspect_ole",
     Format.RTF: "documents.rich_texts:inspect",
+    Format.SENTENCEPIECE: "tokenizers.sentencepiece_models:inspect",
     # Executables and scripts.
     Format.ELF: "executables.native_code:inspect_elf",
     Format.PE: "executables.native_code:inspect_pe",

@@ -75,6 +75,8 @@ class Format(StrEnum):
     BSON = "bson"
     JULIA = "julia-serialization"
     OCDBT = "ocdbt"
+    # Tokenizers.
+    SENTENCEPIECE = "sentencepiece"
     # Executables and scripts.
     ELF = "elf"
     PE = "pe"

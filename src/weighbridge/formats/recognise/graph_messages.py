@@ -15,6 +15,7 @@ from weighbridge.formats.graphs.coreml import MODEL_TYPES, NEWEST_VERSION
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.protobuf import Field, ProtobufReader, Wire
 from weighbridge.formats.recognise.probe import Probe
+from weighbridge.formats.tokenizers.sentencepiece import is_model
 
 _MOST_FIELDS = 4_000
 _MOST_INNER = 32
@@ -36,6 +37,7 @@ def recognise_messages(probe: Probe) -> Iterator[Format]:
         (Format.PADDLE, _is_paddle),
         (Format.CAFFE_WEIGHTS, _is_caffe),
         (Format.CNTK, _is_cntk),
+        (Format.SENTENCEPIECE, is_model),
     ):
         if recognises(reader, fields):
             yield kind

@@ -10,7 +10,8 @@
 
 A string is its length (8) and its bytes; an array is an element type (4), a count (8) and the
 elements. Lengths, counts and dims have 4 bytes in version 1. Arrays of numbers are stepped over
-unread; arrays of strings are walked, for there is no other way to find their end.
+unread; arrays of strings are walked, for there is no other way to find their end, and those of the
+vocabulary are kept while they are walked.
 
 Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, Literal, TypeAlias
 
@@ -46,6 +47,7 @@ _NAME_BYTES = 64 * KIB
 _TEXT_BYTES = 1 * MIB
 _ALL_TEXT_BYTES = 16 * MIB
 _DEFAULT_ALIGNMENT = 32
+_VOCABULARY: Final = ("tokenizer.ggml.tokens", "tokenizer.ggml.merges")
 _PADDING_BYTES = 64 * KIB
 _UNREAD_PADDING_BYTES = 4 * KIB  # not worth a request to a remote server
 
@@ -85,11 +87,18 @@ _SCALARS: Final[Mapping[ValueType, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class GgufArray:
-    """An array, without its numbers. `strings` are kept when there are at most 256."""
+    """An array, without its numbers.
+
+    Attributes:
+        strings: kept when there are at most 256.
+        raw: the elements of a vocabulary as they stand in the file, lengths and all; b"" for other
+            arrays, and for texts longer than any vocabulary has.
+    """
 
     element_type: ValueType
     count: int
     strings: tuple[str, ...] = ()
+    raw: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def size_bytes(self) -> int | None:
@@ -301,6 +310,8 @@ class _GgufParser:
             return GgufArray(element, count, tuple(self._text()[0] for _ in range(count)))
         else:
             self._cursor.require(count * self._size.size)
+            if key in _VOCABULARY:
+                return GgufArray(element, count, raw=self._cursor.take_strings(count, self._size))
             self._cursor.skip_strings(count, self._size)
         return GgufArray(element, count)
 

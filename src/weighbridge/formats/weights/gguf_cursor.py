@@ -12,6 +12,7 @@ from weighbridge.formats.weights.gguf_layout import GgufAnomaly
 MAX_LENGTH = 2**30
 """Bytes of a string or elements of an array: the bound of llama.cpp."""
 
+_LONGEST_WORD = 64 * KIB
 _NEAR_BYTES = 4 * KIB  # a string that ends a little beyond the window is no jump
 
 
@@ -71,6 +72,25 @@ class GgufCursor:
                 count -= 1
             # Only the last string can reach beyond the window, or beyond the file.
             self.skip(at - self._at)
+
+    def take_strings(self, count: int, prefix: struct.Struct) -> bytes:
+        """Read `count` strings with their lengths; b"" once one of them is no word of a vocabulary."""
+        kept: list[bytes] | None = []
+        while count:
+            self._fill(prefix.size)
+            window, begin, last = self._window, self._at, len(self._window) - prefix.size
+            at = begin
+            while count and at <= last:
+                at += prefix.size + int(prefix.unpack_from(window, at)[0])
+                count -= 1
+            inside = min(at, len(window))
+            beyond, self._at = at - inside, inside
+            if kept is None or beyond > _LONGEST_WORD:
+                kept = None
+                self.skip(beyond)
+            else:
+                kept += [window[begin:inside], self.take(beyond)]
+        return b"".join(kept or ())
 
     def require(self, length: int) -> None:
         """Raise BrokenOff unless `length` more bytes are in the file."""

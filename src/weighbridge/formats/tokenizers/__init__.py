@@ -1,0 +1,1 @@
+"""Tokenizers as files: tokenizer.json, SentencePiece models, tiktoken ranks, vocabularies and merges."""
