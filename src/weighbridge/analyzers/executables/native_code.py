@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.texts.binary_strings import look_at_binary
 from weighbridge.bytesource.slice import SliceSource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -75,8 +76,10 @@ def _inspect(
             artifact, _PRESENT, "native code", f"native code that can't be read: {error.reason}"
         )
         yield from _commands(artifact, data)
+        yield from look_at_binary(artifact, data)
         raise
     yield from _commands(artifact, data)
+    yield from look_at_binary(artifact, data)
 
 
 def _judge(artifact: Artifact, image: NativeImage) -> Iterator[Event]:

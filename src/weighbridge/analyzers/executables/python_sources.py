@@ -8,15 +8,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from weighbridge.analyzers.executables.program_judgement import (
-    DECODED,
-    STARTS,
-    Told,
-    is_sink,
-    judge_scope,
-)
+from weighbridge.analyzers.executables.program_judgement import DECODED, STARTS, is_sink, judge_scope
+from weighbridge.analyzers.executables.python_behaviour import POWERS, judge_behaviour, judge_escape
+from weighbridge.analyzers.executables.python_inner import inner_programs
+from weighbridge.analyzers.executables.told import Told
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.analyzers.texts.any_text import TextKind, look_at_text
+from weighbridge.analyzers.workspace.python_files import by_name
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -68,10 +66,19 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     text = decoded(data, codec)
     context.budget.check_time()
     yield from judge_python(artifact, text, context)
+    yield from by_name(artifact, text)
     yield from look_at_text(artifact, text, TextKind.CODE, context)
     if size > _LARGEST_BYTES:
         detail = f"Python source of {size:,} bytes; up to {_LARGEST_BYTES:,} are read"
         yield _row(artifact, Outcome.LIMITED, detail)
+
+
+def judge_source(artifact: Artifact, data: bytes, context: Context) -> Iterator[Event]:
+    """Judge the bytes of a file of Python, by what its first lines say that they are."""
+    codec = _codec(data)
+    if codec is not None and not _PLAIN_CODECS.match(codec):
+        yield _finding(artifact, _ENCODING, codec, [f"the source says that it is in {codec!r}"])
+    yield from judge_python(artifact, decoded(data, codec), context)
 
 
 def judge_python(artifact: Artifact, text: str, context: Context) -> Iterator[Event]:
@@ -86,10 +93,15 @@ def judge_python(artifact: Artifact, text: str, context: Context) -> Iterator[Ev
     for scope in scopes:
         context.budget.check_time()
         told += judge_scope(scope)
+    told += judge_behaviour(scopes)
+    told += judge_escape(tree, text)
+    told += inner_programs(scopes)
     told += _carried(scopes)
+    grave = {one.line for one in told if one.rule not in POWERS}
+    told = [one for one in told if one.rule not in POWERS or one.line not in grave]
     yield from findings_of(artifact, told)
     yield from _pickles(artifact, scopes)
-    yield from _starts(artifact, scopes, {one.line for one in told})
+    yield from _starts(artifact, scopes, grave)
     builder = next(
         (name for scope in scopes for name in scope.facts.references if name in _BUILDERS), None
     )

@@ -22,6 +22,7 @@ _COMMAND: Final = (
 )
 _OPENS_SHARE: Final = "SCR019"
 _RUNS_FETCHED: Final = "SCR002"
+_OF_BUILDS: Final = frozenset({_RUNS_FETCHED, "SCR004", "SCR005"})
 _LARGEST_BYTES: Final = 2 * MIB
 _LINES: Final = 20_000
 _LINE_CHARS: Final = 8_192
@@ -58,6 +59,7 @@ _KNOWN_LINE: Final = re.compile(
     r"|import _virtualenv|import coverage; coverage\.process_startup\(\)"
 )
 """What packaging tools write; the modules that these lines import are judged as source."""
+_ADDED: Final = re.compile(r"(?m)^[ \t]{0,20}ADD[ \t]+(https?://\S{1,400})[ \t]+(\S{3,200})[ \t]*$")
 _SHARE: Final = re.compile(
     r"(?im)^[ \t]*(?:URL|IconFile|WorkingDirectory|Icon|Path)\s*=\s*(?:file:)?[\\/]{2,}[^\\/\s]"
 )
@@ -144,6 +146,11 @@ def _commands(artifact: Artifact, text: str, kind: ScriptKind, context: Context)
             context.budget.check_time()
         for rule, word, why in _of_line(line, kind):
             groups.setdefault((rule, word), []).append(f"{quoted(line[:300])}: {why}")
+    if kind is ScriptKind.SHELL:
+        from weighbridge.analyzers.executables.script_lines import judge_lines
+
+        for told in judge_lines(text):
+            groups.setdefault((told.rule, told.kind), []).append(told.evidence)
     for (rule, word), lines in groups.items():
         yield _finding(artifact, rule, word, list(dict.fromkeys(lines))[:_SHOWN])
     if kind is ScriptKind.WINDOWS and (match := _RUNS_VARIABLE.search(text[:_WINDOW_CHARS])):
@@ -211,7 +218,9 @@ def _of_line(line: str, kind: ScriptKind) -> Iterator[tuple[str, str, str]]:
     facts = read_shell(line)
     if {call.name for call in facts.calls} <= _ONLY_SHOW and not facts.nested:
         return
-    for told in judge_commands(facts):
+    from weighbridge.analyzers.executables.script_lines import judge_nested
+
+    for told in (*judge_commands(facts), *judge_nested(facts)):
         # Whoever sets a machine up registers services; that alone is what scripts are for.
         if told.rule != STAYS:
             yield told.rule, told.kind, told.evidence
@@ -220,13 +229,20 @@ def _of_line(line: str, kind: ScriptKind) -> Iterator[tuple[str, str, str]]:
 def _build(artifact: Artifact, text: str, context: Context) -> Iterator[Finding]:
     """The same lines in a build file, where they run on the machine of whoever builds."""
     text = re.sub(r"(?m)^\s*(?:RUN|CMD|ENTRYPOINT)\s+|^\t[@-]*", "", text)
-    lines = [
-        f"{quoted(line[:300])}: {why}"
-        for line in _logical_lines(text, ScriptKind.BUILD)
-        for _, _, why in _of_line(line, ScriptKind.BUILD)
-    ]
-    if lines:
-        yield _finding(artifact, _BUILD, "fetches and runs", list(dict.fromkeys(lines))[:_SHOWN])
+    groups: dict[tuple[str, str], list[str]] = {}
+    for number, line in enumerate(_logical_lines(text, ScriptKind.BUILD)):
+        if number % 256 == 0:
+            context.budget.check_time()
+        for rule, word, why in _of_line(line, ScriptKind.BUILD):
+            # Installers are fetched and run in builds every day; nothing else of this is.
+            key = (_BUILD, "fetches and runs") if rule in _OF_BUILDS else (rule, word)
+            groups.setdefault(key, []).append(f"{quoted(line[:300])}: {why}")
+    for url, path in _ADDED.findall(text)[:_PATHS]:
+        if _is_run(path, text):
+            words = f"fetches {quoted(url)} to {quoted(path)}, then runs it"
+            groups.setdefault((_BUILD, "fetches and runs"), []).append(words)
+    for (rule, word), found in groups.items():
+        yield _finding(artifact, rule, word, list(dict.fromkeys(found))[:_SHOWN])
 
 
 def _host(artifact: Artifact, text: str, kind: ScriptKind) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from weighbridge.formats.scripts.python_names import UNKNOWN, Names, canonical
 _FACTS = 5_000
 _NODES = 400_000
 _ITEMS = 64
+_COMPOSED = (ast.BinOp, ast.Call, ast.Subscript)
+_ZERO = ast.Constant(value=0)
 
 
 @dataclass(slots=True)
@@ -89,11 +91,15 @@ class Walk:
                 for item in items:
                     if item.optional_vars is not None:
                         self._assign(item.optional_vars, item.context_expr)
-            case ast.For(target=target) | ast.AsyncFor(target=target):
-                self._forget(target)
+            case ast.For(target=target, iter=over) | ast.AsyncFor(target=target, iter=over):
+                self._each(target, over)
+            case ast.GeneratorExp() | ast.ListComp() | ast.SetComp() | ast.DictComp():
+                for loop in node.generators:
+                    self._each(loop.target, loop.iter)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                for argument in node.args.args:
-                    self._forget(ast.Name(id=argument.arg))
+                self._parameters(node.args)
+            case ast.Lambda():
+                self._defaults(node.args)
         return list(ast.iter_child_nodes(node))
 
     # Names.
@@ -109,7 +115,7 @@ class Walk:
         self.imports[module] = None
         for alias in node.names:
             if alias.name == "*":
-                self._names.star = module
+                self._names.stars.append(module)
                 continue
             dotted = f"{module}.{alias.name}"
             self.imports[dotted] = None
@@ -127,10 +133,23 @@ class Walk:
         if folded is not None:
             self._folder.variables[name] = folded
             self._names.known.pop(name, None)
+            self._conceal(name, isinstance(folded, str) and isinstance(value, _COMPOSED))
             if isinstance(folded, (str, bytes)):
                 self._string(folded)
         else:
+            before, self._names.hides = self._names.hides, False
             self._names.bind(name, self._names.of(value))
+            self._conceal(name, self._names.hides)
+            self._names.hides = before
+            if isinstance(value, (ast.List, ast.Tuple, ast.Dict)):
+                self._names.bind(f"{name}[]", self._names.first_known(value) or UNKNOWN)
+
+    def _conceal(self, name: str, is_concealed: bool) -> None:
+        """Remember whether what a name stands for was put together from pieces."""
+        if is_concealed:
+            self._names.concealed.add(name)
+        else:
+            self._names.concealed.discard(name)
 
     def _unpack(self, targets: list[ast.expr], value: ast.expr) -> None:
         if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(targets):
@@ -165,6 +184,32 @@ class Walk:
             self._folder.variables.pop(target.id, None)
             self._names.known.pop(target.id, None)
 
+    def _each(self, target: ast.expr, over: ast.expr) -> None:
+        """A loop variable stands for the functions that a short list names, and for no text."""
+        self._forget(target)
+        if isinstance(target, ast.Name) and isinstance(over, (ast.List, ast.Tuple)):
+            self._names.bind(target.id, self._names.of(ast.Subscript(value=over, slice=_ZERO)))
+
+    def _parameters(self, arguments: ast.arguments) -> None:
+        """A parameter stands for the function that is its default, until somebody gives another."""
+        positional = [*arguments.posonlyargs, *arguments.args]
+        for one in (*positional, *arguments.kwonlyargs):
+            self._forget(ast.Name(id=one.arg))
+        self._defaults(arguments)
+
+    def _defaults(self, arguments: ast.arguments) -> None:
+        positional = [*arguments.posonlyargs, *arguments.args]
+        given = zip(reversed(positional), reversed(arguments.defaults), strict=False)
+        named = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        for one, default in (*given, *named):
+            if isinstance(default, (ast.Name, ast.Attribute)):
+                self._names.bind(one.arg, self._names.of(default))
+
+    def _bind_lambda(self, function: ast.Lambda, node: ast.Call) -> None:
+        """`(lambda f, x: f(x))(g, y)`: within it, `f` stands for `g`."""
+        for one, given in zip(function.args.args, node.args, strict=False):
+            self._assign(ast.Name(id=one.arg, ctx=ast.Store()), given)
+
     def _callee(self, node: ast.expr) -> str | None:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Constant):
             return None  # a method of a literal
@@ -174,6 +219,8 @@ class Walk:
     # Facts.
 
     def _call(self, node: ast.Call) -> list[ast.AST]:
+        if isinstance(node.func, ast.Lambda):
+            self._bind_lambda(node.func, node)
         name = self._names.of(node.func)
         given = tuple(self._argument(argument) for argument in node.args[:_ITEMS])
         named = tuple(
