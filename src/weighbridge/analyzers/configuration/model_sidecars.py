@@ -19,6 +19,10 @@ _DIGEST, _MEDIA_TYPE, _LIBRARY, _BASE, _EMBEDDINGS, _STORE, _NEMO = (
     "CFG050", "CFG051", "CFG055", "CFG056", "CFG057", "CFG060", "CFG061"
 )  # fmt: skip
 _UNKNOWN = "CFG003"
+_SCALE = "SHD020"
+_LARGEST_RANK: Final = 1_024
+_LARGEST_SCALE: Final = 64
+_ENDLESS: Final = 1e12
 _DIGEST_FORM = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*[:-][0-9a-fA-F]{32,}\Z")
 _OLLAMA: Final = "application/vnd.ollama."
 _MEDIA_TYPES: Final = re.compile(
@@ -65,12 +69,28 @@ def _adapter(artifact: Artifact, tree: Mapping[str, Json], context: Context) -> 
     ):
         evidence = f"base_model_name_or_path: {quoted(base)}"
         yield _finding(artifact, _BASE, base, evidence, "/base_model_name_or_path")
+    yield from _scale(artifact, tree)
     for key in ("modules_to_save", "target_modules"):
         names = {one.rpartition(".")[2] for one in items_of(tree.get(key)) if isinstance(one, str)}
         trained = sorted(names & _EMBEDDING_LAYERS)
         if trained:
             evidence = f"{key}: {', '.join(trained)}"
             yield _finding(artifact, _EMBEDDINGS, evidence, evidence, f"/{key}")
+
+
+def _scale(artifact: Artifact, tree: Mapping[str, Json]) -> Iterator[Finding]:
+    """An adapter is added to the base `lora_alpha / r` times, or `lora_alpha / sqrt(r)` with rsLoRA."""
+    rank, alpha = tree.get("r"), tree.get("lora_alpha")
+    if type(rank) is not int or isinstance(alpha, bool) or not isinstance(alpha, int | float):
+        return
+    alpha = min(max(alpha, -_ENDLESS), _ENDLESS)  # integers of any length are JSON
+    if not 0 < rank <= _LARGEST_RANK:
+        yield _finding(artifact, _SCALE, "r", f"r: {quoted(str(rank))}", "/r")
+        return
+    divisor = rank**0.5 if tree.get("use_rslora") is True else rank
+    if not alpha <= _LARGEST_SCALE * divisor:
+        evidence = f"lora_alpha: {alpha:g}, r: {rank:,}: added {alpha / divisor:,.4g} times"
+        yield _finding(artifact, _SCALE, "lora_alpha", evidence, "/lora_alpha")
 
 
 def _auto_mapping(

@@ -1,6 +1,6 @@
 """Ollama's Modelfile: which base model and adapter a build takes, and from where.
 
-Prompts and templates in it are texts, and are judged as such elsewhere.
+Prompts and templates in it are judged as those of every other model.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.templates.go_templates import judge_modelfile
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB
@@ -34,12 +35,14 @@ def judge(artifact: Artifact, head: str, context: Context) -> Iterator[Event] | 
         return None
     if not is_named and (_OWN.search(head) is None or _DOCKER.search(head) is not None):
         return None
-    return _judged(artifact)
+    return _judged(artifact, context)
 
 
-def _judged(artifact: Artifact) -> Iterator[Event]:
+def _judged(artifact: Artifact, context: Context) -> Iterator[Event]:
     data = bytes(artifact.source.read_at(0, min(artifact.source.size, _LARGEST)))
-    text = re.sub(r'"""[\s\S]*?(?:"""|\Z)', "", data.decode("utf-8", "replace"))
+    whole = data.decode("utf-8", "replace")
+    yield from judge_modelfile(artifact, whole, context)
+    text = re.sub(r'"""[\s\S]*?(?:"""|\Z)', "", whole)
     for match in list(_SOURCE.finditer(text))[:_MOST]:
         instruction, place = match[1].upper(), match[2].strip().strip('"')
         if _is_elsewhere(place):
