@@ -1,0 +1,1 @@
+"""Notebooks: their cells as programs, their outputs as pages."""

@@ -1,0 +1,1 @@
+"""How Python packages are asked for: requirement lines, install commands, versions."""
