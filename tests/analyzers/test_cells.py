@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.analyzers.archive_events import Seen, look
-from weighbridge.analyzers.datasets.cell_tests import formula_rule, is_secret
+from weighbridge.analyzers.datasets.cell_tests import formula_rule
 from weighbridge.analyzers.datasets.cells import Cell, Kind, inspect_cells
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.report import Outcome
 from weighbridge.errors import Malformed
-from weighbridge.knowledge.cell_patterns import Check, Where, installed_cell_patterns
+from weighbridge.knowledge.cell_patterns import Where, installed_cell_patterns
+from weighbridge.knowledge.secrets import Check, Placeholders, is_secret
 
 CALL = b"\x80\x02cposix\nsystem\n(S'echo weighbridge-marker'\ntR."
 PLAIN = b"\x80\x04]\x94(K\x01K\x02e."
@@ -183,8 +184,8 @@ def test_a_github_token_needs_its_checksum() -> None:
     while number:
         number, digit = divmod(number, 62)
         digits = alphabet[digit] + digits
-    assert is_secret(f"ghp_{secret}{digits.rjust(6, '0')}", Check.GITHUB, ())
-    assert not is_secret(f"ghp_{secret}000000", Check.GITHUB, ())
+    assert is_secret(f"ghp_{secret}{digits.rjust(6, '0')}", Check.CRC32, Placeholders())
+    assert not is_secret(f"ghp_{secret}000000", Check.CRC32, Placeholders())
 
 
 @pytest.mark.parametrize("key", ["AKIAIOSFODNN7EXAMPLE", "hf_" + "x" * 34, "ghp_" + "a" * 36])

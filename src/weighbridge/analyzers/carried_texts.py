@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from weighbridge.analyzers.inspection import Event
+from weighbridge.analyzers.texts.any_text import look_at_metadata
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -58,8 +59,10 @@ def carried(artifact: Artifact, texts: Iterable[tuple[str, str]], *, rule: str) 
     Raises:
         LimitReached: more texts look like programs than any model has; 32 were read.
     """
+    kept = list(texts)
+    yield from look_at_metadata(artifact, kept)
     found = classified = 0
-    for place, text in texts:
+    for place, text in kept:
         if found >= _MAX_FINDINGS:
             return
         for number, payload in enumerate(base64_pickles(text)):

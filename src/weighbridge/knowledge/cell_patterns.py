@@ -1,4 +1,4 @@
-"""Load `signatures/datasets/cells.toml`: what is searched in cells of text, and how to find it fast."""
+"""Load what is searched in cells: `signatures/datasets/cells.toml`, and the secrets of all texts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pathlib import Path
 
 from weighbridge.errors import UsageError
 from weighbridge.knowledge.locate import signatures_dir
+from weighbridge.knowledge.secrets import Check, Placeholders, SecretPattern, installed_secrets
+from weighbridge.knowledge.stems import factored, read_regex, read_stems
 from weighbridge.knowledge.table import Table
 
 SECRET_RULE = "CEL010"
-_KEYS = frozenset({"name", "rule", "where", "stems", "regex", "check", "why", "source"})
+_KEYS = frozenset({"name", "rule", "where", "stems", "regex", "why", "source"})
 
 
 class Where(StrEnum):
@@ -24,13 +26,6 @@ class Where(StrEnum):
     PROSE = "prose"
     """Not in columns that hold dialogues, where it is told apart."""
     METADATA = "metadata"
-
-
-class Check(StrEnum):
-    """What must hold of a secret besides its pattern."""
-
-    ENTROPY = "entropy"
-    GITHUB = "github"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ class CellPatterns:
     patterns: tuple[CellPattern, ...]
     stems: re.Pattern[str]
     dialogue_columns: frozenset[str]
-    documentation: tuple[str, ...]
+    placeholders: Placeholders
 
 
 @lru_cache(maxsize=1)
@@ -72,33 +67,18 @@ def load_cell_patterns(path: Path) -> CellPatterns:
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"can't read the patterns in {path}: {error}") from error
     root = Table.of(loaded, str(path))
+    secrets = installed_secrets()
     patterns = (
         *(_pattern(entry) for entry in root.tables("pattern")),
-        *(_secret(entry) for entry in root.tables("secret")),
+        *(_secret(secret) for secret in secrets.patterns if secret.is_in_cells),
     )
     stems = frozenset(stem for pattern in patterns for stem in pattern.stems)
     return CellPatterns(
         patterns,
-        re.compile(_factored(stems)),
+        re.compile(factored(stems)),
         frozenset(root.texts("dialogue_columns")),
-        root.texts("documentation"),
+        secrets.placeholders,
     )
-
-
-def _factored(words: frozenset[str]) -> str:
-    """One expression for all words, common beginnings factored out: twice as fast as a plain list.
-
-    Of two words of which one begins the other, the longer one is tried first.
-    """
-    if words <= {""}:
-        return ""
-    heads = sorted({word[0] for word in words if word})
-    parts = [
-        re.escape(head) + _factored(frozenset(word[1:] for word in words if word[:1] == head))
-        for head in heads
-    ]
-    joined = parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
-    return f"(?:{joined})?" if "" in words else joined
 
 
 def _pattern(entry: Table) -> CellPattern:
@@ -107,27 +87,11 @@ def _pattern(entry: Table) -> CellPattern:
         entry.text("name"),
         entry.text("rule"),
         Where(entry.text("where")),
-        _stems(entry),
-        _regex(entry),
+        read_stems(entry),
+        read_regex(entry),
         None,
     )
 
 
-def _secret(entry: Table) -> CellPattern:
-    entry.reject_unknown(_KEYS)
-    check = Check(entry.text("check"))
-    return CellPattern(entry.text("name"), SECRET_RULE, Where.ANY, _stems(entry), _regex(entry), check)
-
-
-def _stems(entry: Table) -> tuple[str, ...]:
-    stems = entry.texts("stems")
-    if not stems or any(stem != stem.lower() for stem in stems):
-        raise UsageError(f"{entry.where}: 'stems' must be lower-case literals")
-    return stems
-
-
-def _regex(entry: Table) -> re.Pattern[str]:
-    try:
-        return re.compile(entry.text("regex"), re.IGNORECASE)
-    except re.error as error:
-        raise UsageError(f"{entry.where}: 'regex' is not a pattern: {error}") from error
+def _secret(secret: SecretPattern) -> CellPattern:
+    return CellPattern(secret.name, SECRET_RULE, Where.ANY, secret.stems, secret.regex, secret.check)

@@ -20,7 +20,7 @@ from weighbridge.analyzers.datasets.cell_pickles import (
     pickle_in_bytes,
     pickle_in_text,
 )
-from weighbridge.analyzers.datasets.cell_tests import formula_rule, is_secret
+from weighbridge.analyzers.datasets.cell_tests import formula_rule
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
@@ -30,6 +30,7 @@ from weighbridge.errors import WeighbridgeError
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.documents.hidden_text import Hidden, find_hidden, has_invisible
 from weighbridge.knowledge.cell_patterns import CellPattern, Where, installed_cell_patterns
+from weighbridge.knowledge.secrets import is_secret, secret_of
 
 Cell: TypeAlias = "tuple[str, int, str | bytes]"
 """Column (names joined by dots), row from 1, value."""
@@ -247,7 +248,7 @@ class CellSweep:
         if pattern.check is None:
             start, stop = max(0, match.start() - _AROUND), match.end() + _AROUND
             shown = f"row {row:,}: {quoted(value[start:stop])}"
-        elif is_secret(match.group(), pattern.check, self._patterns.documentation):
+        elif is_secret(secret_of(match), pattern.check, self._patterns.placeholders):
             shown = f"row {row:,}: {pattern.name} (not shown)"
         else:
             return

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from weighbridge.analyzers.datasets.cells import Cell, Kind, inspect_cells
 from weighbridge.analyzers.datasets.tables import LOCAL_BYTES, REMOTE_BYTES, rest_row
+from weighbridge.analyzers.datasets.url_lists import UrlColumns
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -65,9 +66,10 @@ def inspect_parquet_cells(
     if not has_pyarrow():
         yield _row(artifact, Format.PARQUET, Outcome.UNSUPPORTED, _INSTALL)
         return
-    reading = _Reading(_most(artifact))
-    cells = _parquet_cells(artifact, footer, repeating, reading)
+    reading, urls = _Reading(_most(artifact)), UrlColumns()
+    cells = urls.watch(_parquet_cells(artifact, footer, repeating, reading))
     has_pickles = yield from inspect_cells(artifact, cells, context, Kind.RECORDS)
+    yield from urls.findings(artifact, [column.path for column in footer.columns])
     if reading.has_columns and not reading.is_cut and reading.rows < footer.num_rows:
         detail = f"{reading.rows:,} of {footer.num_rows:,} rows could be decoded"
         yield _row(artifact, Format.PARQUET, Outcome.FAILED, detail)

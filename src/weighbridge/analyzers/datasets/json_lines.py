@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from weighbridge.analyzers.datasets.cells import Cell, Kind, inspect_cells
 from weighbridge.analyzers.datasets.jsonpickle import JsonPickles
 from weighbridge.analyzers.datasets.tables import rest_row, searched_bytes
+from weighbridge.analyzers.datasets.url_lists import UrlColumns
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -19,11 +20,12 @@ _ODD = "DST026"
 
 def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     """Search the texts of all records; look for jsonpickle."""
-    facts, objects = LineFacts(), JsonPickles()
+    facts, objects, urls = LineFacts(), JsonPickles(), UrlColumns()
     stop = searched_bytes(artifact.source)
-    cells = _cells(artifact, stop, facts, objects)
+    cells = urls.watch(_cells(artifact, stop, facts, objects))
     has_pickles = yield from inspect_cells(artifact, cells, context, Kind.RECORDS)
     yield from objects.findings(artifact, context)
+    yield from urls.findings(artifact)
     yield from _oddities(artifact, facts, is_cut=stop < artifact.source.size)
     if stop < artifact.source.size:
         read = f"the first {stop:,} of {artifact.source.size:,} bytes"

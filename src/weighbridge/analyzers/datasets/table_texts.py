@@ -9,6 +9,7 @@ from typing import Final
 from weighbridge.analyzers.datasets.cells import Cell, Kind, inspect_cells
 from weighbridge.analyzers.datasets.shard_lists import judge_shard_lines
 from weighbridge.analyzers.datasets.tables import rest_row, searched_bytes
+from weighbridge.analyzers.datasets.url_lists import UrlColumns
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -37,10 +38,11 @@ def judge_text(artifact: Artifact, head: str, context: Context) -> Iterator[Even
 
 
 def _table(artifact: Artifact, delimiter: str, context: Context) -> Iterator[Event]:
-    facts = TableFacts()
+    facts, urls = TableFacts(), UrlColumns()
     stop = searched_bytes(artifact.source)
-    cells = _cells(artifact, delimiter, stop, facts)
+    cells = urls.watch(_cells(artifact, delimiter, stop, facts))
     has_pickles = yield from inspect_cells(artifact, cells, context, Kind.SPREADSHEET)
+    yield from urls.findings(artifact)
     yield from _oddities(artifact, facts)
     if stop < artifact.source.size:
         read = f"the first {stop:,} of {artifact.source.size:,} bytes"

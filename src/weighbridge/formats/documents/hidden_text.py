@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,6 +34,7 @@ _BLACK_FLAG = "\U0001f3f4"
 _LAST_PLAIN_LETTER = 0x0530  # Latin, Greek and Cyrillic lie below, as do their combining marks
 _LEAST_TAGS = 3
 _LONG_ZERO_WIDTH = 8
+_LEAST_SPELLED = 3
 _DIRECTION_CHARS = 2_000
 
 
@@ -99,9 +101,21 @@ def _zero_widths(text: str) -> Iterator[HiddenText]:
     for match in _ZERO_WIDTH.finditer(text):
         start, stop = match.span()
         if stop - start >= _LONG_ZERO_WIDTH and len(set(match.group())) > 1:
-            yield HiddenText(Hidden.ZERO_WIDTH_RUN, start, stop)
+            yield HiddenText(Hidden.ZERO_WIDTH_RUN, start, stop, _bits(match.group()))
         elif _is_plain_letter(text[start - 1 : start]) and _is_plain_letter(text[stop : stop + 1]):
             yield HiddenText(Hidden.IN_WORD, start, stop)
+
+
+def _bits(run: str) -> str:
+    """The text that two kinds of characters spell as bits, eight for each letter; "" for none."""
+    signs = [one for one, _ in Counter(run).most_common(2)]
+    for zero, one in (signs, signs[::-1]):
+        digits = "".join("1" if char == one else "0" for char in run if char in (zero, one))
+        data = bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits) - 7, 8))
+        text = data.decode("ascii", "replace")
+        if len(text) >= _LEAST_SPELLED and text.isprintable() and "\ufffd" not in text:
+            return text
+    return ""
 
 
 def _is_plain_letter(char: str) -> bool:
