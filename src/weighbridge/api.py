@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weighbridge.core.limits import Limits
 from weighbridge.core.report import Report
+from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.engine.pool import default_jobs
 from weighbridge.engine.scan import ScanSettings, scan_target
 from weighbridge.fetchers.interface import FetchSettings
@@ -20,6 +21,7 @@ def scan(
     token: str | None = None,
     opinions: OpinionSettings | None = None,
     base: str | None = None,
+    trust: Trust = NOBODY,
 ) -> Report:
     """Scan one target; nothing in it is executed, imported or unpickled.
 
@@ -30,6 +32,7 @@ def scan(
         token: for the registry; what its own login left on this machine when None.
         opinions: other engines to ask; nobody when None.
         base: what the target derives from, to compare tokenizers, templates and weights with.
+        trust: what signatures of models are verified with.
 
     Raises:
         UsageError: no fetcher takes such a target.
@@ -41,6 +44,7 @@ def scan(
         fetch=FetchSettings(token=token),
         opinions=opinions or OpinionSettings(),
         base=base,
+        trust=trust,
     )
     return scan_target(target, settings)
 

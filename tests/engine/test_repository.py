@@ -128,9 +128,7 @@ def _small_files(folder: Path, count: int) -> dict[str, HubFile]:
     return files
 
 
-def test_five_hundred_small_files_cost_one_listing_and_one_read_each(
-    hub: Hub, tmp_path: Path
-) -> None:
+def test_five_hundred_small_files_cost_one_listing_and_one_read_each(hub: Hub, tmp_path: Path) -> None:
     files = _small_files(tmp_path, 500)
     hub.add("acme/many", files)
 

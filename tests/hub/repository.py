@@ -21,6 +21,8 @@ class HubFile:
         drip_s: pause between single bytes of a body.
         redirect_to: where `/resolve/` leads instead of to the file.
         strict_from_bytes: storage refuses ranges shorter than this with 403.
+        changed: date of the commit that changed it last.
+        listed_object: what the listing says that git calls it; None for the truth.
     """
 
     disk: Path
@@ -32,6 +34,8 @@ class HubFile:
     drip_s: float = 0.0
     redirect_to: str | None = None
     strict_from_bytes: int = 0
+    changed: str = "2026-01-01T00:00:00.000Z"
+    listed_object: str | None = None
 
     @property
     def size(self) -> int:
@@ -46,10 +50,24 @@ class HubFile:
         """A stand-in for the hash of the content, which may be sparse and huge."""
         return hashlib.sha256(str(self.disk).encode()).hexdigest()
 
+    @property
+    def git_object(self) -> str:
+        """What git calls a small file: a hash of its content; a stand-in for large ones."""
+        if self.listed_object is not None:
+            return self.listed_object
+        if self.is_lfs:
+            return self.oid[:40]
+        content = self.disk.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
 
 @dataclass(slots=True, kw_only=True)
 class HubRepository:
-    """One repository with one commit, that `main` and each of `branches` name."""
+    """One repository with one commit, that `main` and each of `branches` name.
+
+    Attributes:
+        facts: what else the API says of it, in its own words (`createdAt`, `cardData`).
+    """
 
     kind: str
     repo_id: str
@@ -58,6 +76,7 @@ class HubRepository:
     gated: str | bool = False
     is_private: bool = False
     gates_api: bool = False
+    facts: dict[str, object] = field(default_factory=dict)
 
     @property
     def commit(self) -> str:
@@ -70,12 +89,12 @@ class HubRepository:
         """One row of the API's listing."""
         file = self.files[path]
         size = file.size if file.listed_bytes is None else file.listed_bytes
-        row: dict[str, object] = {"type": "file", "oid": file.oid[:40], "size": size, "path": path}
+        row: dict[str, object] = {"type": "file", "oid": file.git_object, "size": size, "path": path}
         if file.is_lfs:
             row["lfs"] = {"oid": file.oid, "size": size, "pointerSize": 135}
             row["xetHash"] = file.oid
         if expand:
-            row["lastCommit"] = {"id": self.commit, "title": "t", "date": "2026-01-01T00:00:00.000Z"}
+            row["lastCommit"] = {"id": self.commit, "title": "t", "date": file.changed}
             row["securityFileStatus"] = file.verdicts or {"status": "unscanned"}
         return row
 
@@ -95,6 +114,7 @@ class HubRepository:
             "likes": 0,
             "tags": [],
             "siblings": [{"rfilename": path} for path in sorted(self.files)],
+            **self.facts,
         }
 
 

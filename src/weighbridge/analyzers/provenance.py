@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact, Origin
 from weighbridge.core.finding import Finding
+from weighbridge.core.limits import MIB
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.weights.lfs_pointer import LfsPointer, parse_lfs_pointer
 
 _UNSAFE = frozenset({"unsafe", "malicious", "infected", "dangerous"})
 _SUSPICIOUS = frozenset({"suspicious", "caution"})
+_GIT_OBJECT = "git_object"
+_REMOTE_BYTES = MIB
+_LOCAL_BYTES = 32 * MIB
 
 
 def inspect_pointer(artifact: Artifact, context: Context) -> Iterator[Event]:
@@ -73,6 +78,37 @@ def check_origin(artifact: Artifact) -> Iterator[Finding]:
         return
     yield from _check_size(artifact, artifact.origin)
     yield from _check_verdicts(artifact, artifact.origin)
+
+
+def check_content(artifact: Artifact) -> Iterator[Finding]:
+    """Compare the bytes of a top-level artifact with the digest that its registry states.
+
+    Only of small files, and of those far away only when all of their bytes were read anyway.
+
+    Raises:
+        ReadError: the bytes can't be read.
+    """
+    source, origin = artifact.source, artifact.origin
+    if (
+        origin is None
+        or artifact.depth > 0
+        or (origin.sha256 is None and _GIT_OBJECT not in origin.facts)
+    ):
+        return
+    largest = _REMOTE_BYTES if source.is_remote else _LOCAL_BYTES
+    if source.size > largest or (source.is_remote and source.bytes_read < source.size):
+        return
+    data = bytes(source.read_at(0, source.size))
+    stated = origin.sha256 or origin.facts[_GIT_OBJECT]
+    actual = hashlib.sha256(data).hexdigest() if origin.sha256 else git_object(data)
+    if actual != stated:
+        evidence = f"the registry states {stated}, the bytes give {actual}"
+        yield Finding(rule="ORG008", path=artifact.path, subject="digest", evidence=evidence)
+
+
+def git_object(data: bytes) -> str:
+    """Return the name that git gives to a file of this content."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _check_size(artifact: Artifact, origin: Origin) -> Iterator[Finding]:

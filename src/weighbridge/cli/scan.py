@@ -17,6 +17,7 @@ from weighbridge.cli.outputs import FORMATS, plan_outputs, write_outputs
 from weighbridge.cli.progress import progress
 from weighbridge.core.finding import Severity
 from weighbridge.core.limits import MIB, Limits
+from weighbridge.core.trust import Trust
 from weighbridge.core.version import VERSION
 from weighbridge.engine.pool import default_jobs
 from weighbridge.engine.scan import ScanSettings, scan_target
@@ -113,6 +114,32 @@ _DEFAULTS = Limits()
     help="What the targets derive from: tokenizers, templates and weights are compared with it.",
 )
 @click.option(
+    "--signing-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Verify signatures (model.sig) with this public key.",
+)
+@click.option(
+    "--signing-certificate",
+    "signing_certificates",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Verify signatures with the certificates of whoever vouches for the signer.",
+)
+@click.option(
+    "--signing-identity", metavar="ID", help="Verify signatures of Sigstore: who must have signed."
+)
+@click.option(
+    "--signing-provider", metavar="URL", help="Who must have vouched for the identity to Sigstore."
+)
+@click.option(
+    "--signing-trust-root",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Sigstore's trust root. Default: the one that comes with its library.",
+)
+@click.option(
     "--opinions",
     default="none",
     metavar="ENGINES",
@@ -144,6 +171,11 @@ def command(
     max_entries: int,
     max_pickle: int,
     base: str | None,
+    signing_key: Path | None,
+    signing_certificates: tuple[Path, ...],
+    signing_identity: str | None,
+    signing_provider: str | None,
+    signing_trust_root: Path | None,
     opinions: str,
     clamd: str | None,
     yara_rules: Path | None,
@@ -171,10 +203,21 @@ def command(
         limits=limits,
         opinions=_asked(opinions, clamd, yara_rules),
         base=base,
+        trust=Trust(
+            key=_absolute(signing_key),
+            certificates=tuple(str(file.absolute()) for file in signing_certificates),
+            identity=signing_identity,
+            provider=signing_provider,
+            trust_root=_absolute(signing_trust_root),
+        ),
     )
     run = _run(targets, signatures, policy, settings)
     write_outputs(run, planned, verbose=verbose)
     raise click.exceptions.Exit(run.exit_code)
+
+
+def _absolute(file: Path | None) -> str | None:
+    return str(file.absolute()) if file is not None else None
 
 
 def _asked(opinions: str, clamd: str | None, yara_rules: Path | None) -> OpinionSettings:

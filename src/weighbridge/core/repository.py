@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from weighbridge.core.artifact import Artifact, ByteSource, Origin
 from weighbridge.core.finding import Finding
+from weighbridge.core.trust import NOBODY, Trust
 
 WHOLE = "(repository)"
 """The path of what is said about a target as a whole, and not about one of its files."""
@@ -38,6 +39,7 @@ class Repository:
         source_of: opens a file of the manifest; raises ReadError.
         findings: of the files themselves, by the name of the file; those of members are with their file.
         base: what the user says the target derives from.
+        trust: what signatures are verified with.
     """
 
     target: str
@@ -46,6 +48,7 @@ class Repository:
     source_of: Callable[[str], ByteSource]
     findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     base: Repository | None = None
+    trust: Trust = NOBODY
 
     def open(self, name: str) -> Artifact:
         """Return one file of the manifest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def repository_of(job: RepositoryJob, remote: RemoteSource) -> Repository:
     base = None
     if job.base is not None:
         base = _repository(job.base, remote, first=len(job.manifest.files), base=None)
-    return _repository(job.manifest, remote, first=0, base=base)
+    return replace(_repository(job.manifest, remote, first=0, base=base), trust=job.trust)
 
 
 def _repository(

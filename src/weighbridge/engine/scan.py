@@ -12,6 +12,7 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Report
+from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.engine.panel import Panel, Silence
 from weighbridge.engine.pool import Crew, RepositoryTask, Task, default_jobs
 from weighbridge.engine.references import follow
@@ -41,6 +42,8 @@ class ScanSettings:
     opinions: OpinionSettings = field(default_factory=OpinionSettings)
     base: str | None = None
     """A target that the scanned ones derive from, to compare them with."""
+    trust: Trust = NOBODY
+    """Whom to trust as a signer."""
 
 
 def scan_target(target: str, settings: ScanSettings) -> Report:
@@ -66,8 +69,8 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
                 finished=lambda task: collected.finish(task.job.name),
                 aside=panel.aside,
             )
-            if collected.is_repository or base is not None:
-                crew.judge(_whole(target, fetched, base, collected, settings.limits), collected.add)
+            if collected.is_repository or base is not None or settings.trust.is_given:
+                crew.judge(_whole(target, fetched, base, collected, settings), collected.add)
     weighed = panel.weigh(collected.examinations, collected.findings())
     return Report(
         target=target,
@@ -117,12 +120,15 @@ class _Listed:
 
 
 def _whole(
-    target: str, fetched: Fetched, base: _Listed | None, collected: _Collected, limits: Limits
+    target: str, fetched: Fetched, base: _Listed | None, collected: _Collected, settings: ScanSettings
 ) -> RepositoryTask:
     listed = _Listed(target, fetched.origin, tuple(collected.entries))
     entries = (*listed.entries, *(base.entries if base is not None else ()))
     job = RepositoryJob(
-        listed.manifest(collected.findings()), base.manifest() if base is not None else None, limits
+        listed.manifest(collected.findings()),
+        base.manifest() if base is not None else None,
+        settings.limits,
+        settings.trust,
     )
     return RepositoryTask(job, [entry.open for entry in entries])
 

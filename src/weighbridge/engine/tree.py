@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from weighbridge.analyzers.executables.disguise import disguise_findings
+from weighbridge.analyzers.file_names import name_findings
 from weighbridge.analyzers.inspection import Analyzer, Context
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -52,6 +53,8 @@ def _nobody_looks(artifact: Artifact, formats: tuple[Format, ...], is_suspect: b
 
 def inspect_tree(artifact: Artifact, context: Context, emit: Emit, look: Look = _nobody_looks) -> None:
     """Inspect an artifact, then each nested one, depth first. Every artifact gets one coverage row."""
+    for finding in name_findings(artifact):
+        emit(finding)
     if artifact.depth == 0 and artifact.origin is not None:
         from weighbridge.analyzers.provenance import check_origin
 
@@ -59,6 +62,19 @@ def inspect_tree(artifact: Artifact, context: Context, emit: Emit, look: Look = 
             emit(finding)
     visit = _Visit(artifact, context, emit, look)
     emit(visit.run())
+    if artifact.depth == 0 and artifact.origin is not None:
+        for finding in _of_content(artifact):
+            emit(finding)
+
+
+def _of_content(artifact: Artifact) -> tuple[Finding, ...]:
+    """Compare the content with the registry's digest. What can't be read has a row that says so."""
+    from weighbridge.analyzers.provenance import check_content
+
+    try:
+        return tuple(check_content(artifact))
+    except ReadError:
+        return ()
 
 
 class _Visit:

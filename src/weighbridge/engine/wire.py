@@ -24,6 +24,7 @@ from weighbridge.core.limits import Limits
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.core.repository import WHOLE
+from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.opinions.interface import (
     EngineName,
     Examination,
@@ -81,6 +82,7 @@ class RepositoryJob:
     manifest: Manifest
     base: Manifest | None
     limits: Limits
+    trust: Trust = NOBODY
 
     @property
     def name(self) -> str:
@@ -152,7 +154,8 @@ def _send_repository(stream: IO[bytes], job: RepositoryJob) -> None:
         }
         for one in manifests
     ]
-    send(stream, {"do": "judge", "limits": asdict(job.limits), "manifests": heads})
+    common = {"limits": asdict(job.limits), "trust": asdict(job.trust)}
+    send(stream, {"do": "judge", **common, "manifests": heads})
     for one in manifests:
         for file in one.files:
             line = [file.name, file.size_bytes, file.local_path, _encode_origin(file.origin)]
@@ -173,7 +176,9 @@ def receive_job(stream: IO[bytes]) -> Job | RepositoryJob:
         return decode_job(message)
     manifests = [_receive_manifest(stream, head) for head in message["manifests"]]
     base = manifests[1] if len(manifests) > 1 else None
-    return RepositoryJob(manifests[0], base, Limits(**message["limits"]))
+    trust = message["trust"]
+    trust = Trust(**{**trust, "certificates": tuple(trust["certificates"])})
+    return RepositoryJob(manifests[0], base, Limits(**message["limits"]), trust)
 
 
 def _receive_manifest(stream: IO[bytes], head: dict[str, Any]) -> Manifest:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,22 @@ _CODE_BEARING = (
 )
 """Only these are asked about: the verdicts cost the hub more than the listing."""
 _MOST_VERDICTS = 1000
+_GIT_OBJECT = re.compile(r"[0-9a-f]{40}")
+_RANKS = {
+    **dict.fromkeys(("safe", "clean", "innocuous", "ok"), 0),
+    **dict.fromkeys(("suspicious", "caution"), 2),
+    **dict.fromkeys(("unsafe", "malicious", "infected", "dangerous"), 3),
+}
+"""Of the words that vendors use; those that are not here, such as `unscanned`, come second."""
+_VENDORS = {
+    "status": "hub",
+    "avScan": "ClamAV",
+    "pickleImportScan": "Picklescan",
+    "protectAiScan": "Protect AI",
+    "jFrogScan": "JFrog",
+    "virusTotalScan": "VirusTotal",
+}
+"""What people call the scans that the API names."""
 
 
 class HuggingFaceFetcher:
@@ -111,8 +128,9 @@ class _Session:
         api = HubApi(self._client, self._endpoint, target, pinned.commit)
         files, problems = self._list(api)
         origin = _origin(target, pinned)
-        verdicts = _verdicts(api, files)
-        entries = [self._entry(api, file, origin, verdicts.get(file.path, {})) for file in files]
+        known = _asked_about(api, files)
+        origin = replace(origin, registry_verdicts=_summary(known.values()))
+        entries = [self._entry(api, file, origin, known.get(file.path)) for file in files]
         return Fetched(
             display_name=target.display_name,
             origin=origin,
@@ -165,7 +183,7 @@ class _Session:
             yield found
 
     def _entry(
-        self, api: HubApi, file: TreeItem, target_origin: Origin, verdicts: Mapping[str, str]
+        self, api: HubApi, file: TreeItem, target_origin: Origin, known: TreeItem | None
     ) -> Entry:
         url = api.file_url(file.path)
         origin = replace(
@@ -173,8 +191,8 @@ class _Session:
             location=f"{target_origin.location}/{file.path}",
             sha256=file.lfs.oid if file.lfs else None,
             size_bytes=file.size,
-            registry_verdicts=verdicts,
-            facts={},
+            registry_verdicts=known.verdicts if known is not None else {},
+            facts=dict(_file_facts(file, known)),
         )
 
         def open_file() -> ByteSource:
@@ -225,15 +243,36 @@ def _source(client: HttpClient, url: str, file: TreeItem) -> RangeSource:
     return RangeSource(client, RemoteFile(url=url, expected_bytes=file.size, prefers_tail=prefers_tail))
 
 
-def _verdicts(api: HubApi, files: Sequence[TreeItem]) -> Mapping[str, Mapping[str, str]]:
+def _asked_about(api: HubApi, files: Sequence[TreeItem]) -> Mapping[str, TreeItem]:
     """Ask for the hub's verdicts on files that can carry code. Evidence: to go without is no error."""
     paths = [file.path for file in files if file.path.lower().endswith(_CODE_BEARING)]
     if not paths:
         return {}
     try:
-        return {item.path: item.verdicts for item in api.paths_info(paths[:_MOST_VERDICTS])}
+        return {item.path: item for item in api.paths_info(paths[:_MOST_VERDICTS])}
     except ReadError:
         return {}
+
+
+def _summary(files: Iterable[TreeItem]) -> Mapping[str, str]:
+    """Say in a word what each vendor makes of the files together, and of how many it is not the best."""
+    words: dict[str, list[str]] = {}
+    for file in files:
+        for vendor, word in file.verdicts.items():
+            words.setdefault(vendor, []).append(word.lower())
+    return {_VENDORS.get(vendor, vendor): _worst(said) for vendor, said in words.items()}
+
+
+def _worst(said: Sequence[str]) -> str:
+    word = max(said, key=lambda one: _RANKS.get(one, 1))
+    return f"{word} ({said.count(word):,} of {len(said):,} files)"
+
+
+def _file_facts(file: TreeItem, known: TreeItem | None) -> Iterator[tuple[str, str]]:
+    if file.lfs is None and _GIT_OBJECT.fullmatch(file.oid):
+        yield "git_object", file.oid
+    if known is not None and known.last_commit is not None:
+        yield "last_commit", known.last_commit.date[:40]
 
 
 def _origin(target: HubTarget, pinned: PinnedRepository) -> Origin:

@@ -32,7 +32,16 @@ class Lfs(msgspec.Struct, frozen=True):
     size: int
 
 
-class TreeItem(msgspec.Struct, frozen=True, rename={"security": "securityFileStatus"}):
+class LastCommit(msgspec.Struct, frozen=True):
+    """The last change of a file."""
+
+    date: str = ""
+
+
+_NAMES_OF_THE_API = {"security": "securityFileStatus", "last_commit": "lastCommit"}
+
+
+class TreeItem(msgspec.Struct, frozen=True, rename=_NAMES_OF_THE_API):
     """One row of a listing. `size` is that of the content, not of the pointer."""
 
     type: str
@@ -41,6 +50,7 @@ class TreeItem(msgspec.Struct, frozen=True, rename={"security": "securityFileSta
     oid: str = ""
     lfs: Lfs | None = None
     security: Mapping[str, object] | None = None
+    last_commit: LastCommit | None = None
 
     @property
     def verdicts(self) -> Mapping[str, str]:

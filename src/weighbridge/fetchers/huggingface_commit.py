@@ -21,6 +21,12 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,95}(?:/[A-Za-z0-9_.][A-
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 _NO_TELEMETRY = "HF_HUB_DISABLE_TELEMETRY"
 _TIMEOUT_S = 30.0
+_FACTS = (
+    *("author", "private", "gated", "disabled", "created_at", "last_modified"),
+    *("downloads", "likes", "library_name", "pipeline_tag"),
+)
+_CARD_FACTS = ("license", "base_model")
+"""What the card says, as the hub read it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +162,16 @@ class _RepositoryInfo(Protocol):
 
 
 def _facts(info: _RepositoryInfo) -> Iterator[tuple[str, str]]:
-    for name in ("author", "private", "gated", "disabled", "last_modified"):
+    for name in _FACTS:
         value = getattr(info, name, None)
         if value is not None:
             yield name, str(value)[:200]
+    card = getattr(info, "card_data", None)
+    for name in _CARD_FACTS:
+        value = getattr(card, name, None)
+        words = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        if words:
+            yield name, ", ".join(str(word) for word in words[:10])[:200]
 
 
 @contextmanager

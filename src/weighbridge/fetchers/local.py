@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from weighbridge.bytesource.local import LocalFile
@@ -20,6 +22,11 @@ from weighbridge.errors import TargetNotFound, TargetUnavailable, UsageError
 from weighbridge.fetchers.glob_pattern import GlobPattern
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem, ProblemKind
 from weighbridge.fetchers.tree_walk import SPECIAL_FILES, TreeWalk
+
+_CACHE_REPOSITORY = re.compile(r"(models|datasets|spaces)--.+")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_GIT_OBJECT = re.compile(r"[0-9a-f]{40}")
+_REPOSITORY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
 
 
 class LocalFetcher:
@@ -52,6 +59,11 @@ def _resolve(target: str) -> tuple[Path, os.stat_result]:
     except FileNotFoundError:
         if os.path.islink(target):
             raise TargetNotFound(f"{target!r} is a symlink to something that does not exist") from None
+        if _REPOSITORY_ID.fullmatch(target):
+            raise TargetNotFound(
+                f"there is no file or folder {target!r}. A loader takes such a path for a repository "
+                f"of the hub, whoever owns that name now; if you mean that one, write hf://{target}"
+            ) from None
         raise TargetNotFound(f"there is no file or folder {target!r}; check the spelling") from None
     except OSError as error:
         if error.errno == errno.ELOOP:
@@ -108,7 +120,16 @@ def _entry(name: str, path: Path, size_bytes: int, origin: Origin) -> Entry:
     def open_file() -> ByteSource:
         return LocalFile(path)
 
+    if path.parent.name == "blobs" and _CACHE_REPOSITORY.fullmatch(path.parent.parent.name):
+        origin = _of_the_cache(path.name, origin)
     return Entry(name=name, size_bytes=size_bytes, origin=origin, open=open_file, local_path=path)
+
+
+def _of_the_cache(blob: str, origin: Origin) -> Origin:
+    """A blob of the cache is named by the digest that the registry stated for it."""
+    if _DIGEST.fullmatch(blob):
+        return replace(origin, sha256=blob)
+    return replace(origin, facts={"git_object": blob}) if _GIT_OBJECT.fullmatch(blob) else origin
 
 
 def _special(name: str, mode: int) -> Problem:

@@ -14,6 +14,7 @@ from typing import Final, Protocol, cast
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.core.artifact import Artifact
 from weighbridge.formats.documents.strict_json import Json
+from weighbridge.formats.tokenizers.hub_tokenizer import without_tables
 
 JUDGES_OF_TREES: Final = (
     "keras.configs",
@@ -27,10 +28,20 @@ JUDGES_OF_TREES: Final = (
     "graphs.paddle",
     "torch.manifests",
     "configuration.model_sidecars",
+    "configuration.hub_configs",
     "datasets.dataset_cards",
     "datasets.table_trees",
+    "templates.template_trees",
+    "documents.signature_bundles",
+    "configuration.claimed_names",
+    "notebooks.notebooks",
+    "workspace.trees",
 )
 """Modules of this package with `judge_tree`: for JSON and YAML, which give the same tree."""
+
+JUDGES_OF_TABLES: Final = ("tokenizers.tokenizer_trees",)
+"""As above, for those who want a tokenizer's vocabulary. To the others its million numbers and pieces,
+in which no loader looks for anything, are not shown."""
 
 JUDGES_OF_TEXTS: Final = (
     "executables.script_texts",
@@ -40,9 +51,14 @@ JUDGES_OF_TEXTS: Final = (
     "tensorflow.texts",
     "configuration.pipeline_texts",
     "graphs.stablehlo_texts",
+    "tokenizers.vocabulary_texts",
     "datasets.dataset_cards",
     "documents.drawings",
     "datasets.table_texts",
+    "templates.template_texts",
+    "workspace.texts",
+    "configuration.claimed_names",
+    "documents.signature_bundles",
 )
 """Modules of this package with `judge_text`."""
 
@@ -86,8 +102,9 @@ def text_judges(names: Sequence[str] = JUDGES_OF_TEXTS) -> Iterator[TextJudge]:
 
 def show_tree(artifact: Artifact, tree: Json, context: Context) -> Iterator[Event | None]:
     """Yield the events of every judge that claims the tree, and one None for each that does."""
-    for judge in tree_judges():
-        events = judge(artifact, tree, context)
-        if events is not None:
-            yield None
-            yield from events
+    for names, shown in ((JUDGES_OF_TABLES, tree), (JUDGES_OF_TREES, without_tables(tree))):
+        for judge in tree_judges(names):
+            events = judge(artifact, shown, context)
+            if events is not None:
+                yield None
+                yield from events

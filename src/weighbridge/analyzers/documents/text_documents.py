@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from weighbridge.analyzers.documents.documents import text_judges
 from weighbridge.analyzers.inspection import Context, Event
@@ -15,7 +16,53 @@ from weighbridge.formats.kinds import Format
 _HEAD_BYTES = 64 * KIB
 _LARGEST_BYTES = 4 * MIB
 _MARKUP = (".html", ".htm", ".xhtml")
-_PROSE = (".md", ".txt", ".rst", ".mdc", ".markdown")
+_PROSE = (".md", ".txt", ".rst", ".mdc", ".mdx", ".markdown", ".adoc", ".org", ".prompt")
+_RULES_OF_AGENTS = (".cursorrules", ".clinerules", ".windsurfrules", ".goosehints", ".aiexclude")
+_TABLES = (".csv", ".tsv", ".tab", ".psv")
+_CODE = (
+    *(
+        ".sh",
+        ".bash",
+        ".zsh",
+        ".fish",
+        ".ps1",
+        ".bat",
+        ".cmd",
+        ".js",
+        ".mjs",
+        ".cjs",
+        ".ts",
+        ".tsx",
+        ".jsx",
+        ".c",
+        ".h",
+    ),
+    *(
+        ".cc",
+        ".cpp",
+        ".hpp",
+        ".cu",
+        ".cuh",
+        ".java",
+        ".kt",
+        ".rs",
+        ".go",
+        ".rb",
+        ".pl",
+        ".lua",
+        ".r",
+        ".jl",
+        ".swift",
+    ),
+    *(".cs", ".php", ".scala", ".sql", ".pyi", ".pyx", ".py", ".css", ".m"),
+    *(".jinja", ".jinja2", ".j2"),
+)
+
+_PROGRAMS = frozenset(
+    {"dockerfile", "containerfile", "jenkinsfile", "makefile", "gnumakefile", "justfile", "rakefile"}
+    | {"gemfile", "procfile", "vagrantfile", "brewfile", "build", "workspace", "snakefile"}
+)
+_CONFIGURATIONS = frozenset({"mlmodel", "modelfile", "pipfile", "mlproject", "config"})
 
 
 def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
@@ -31,7 +78,9 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     whole = text if artifact.source.size <= _HEAD_BYTES else _decoded(_read(artifact, _LARGEST_BYTES))
     yield from look_at_text(artifact, whole, _kind(artifact), context)
     if not claimed:
-        yield Coverage(path=artifact.path, format=Format.TEXT, outcome=Outcome.OPAQUE)
+        yield Coverage(
+            path=artifact.path, format=Format.TEXT, outcome=Outcome.OPAQUE, detail=_unread(artifact)
+        )
 
 
 def _read(artifact: Artifact, limit: int) -> bytes:
@@ -43,8 +92,21 @@ def _decoded(data: bytes) -> str:
     return data.decode(encoding, "backslashreplace")
 
 
+def _unread(artifact: Artifact) -> str:
+    size = artifact.source.size
+    return (
+        f"the first {_LARGEST_BYTES:,} of {size:,} bytes were searched" if size > _LARGEST_BYTES else ""
+    )
+
+
 def _kind(artifact: Artifact) -> TextKind:
-    name = artifact.name.lower()
+    name = PurePosixPath(artifact.name.lower()).name
     if name.endswith(_MARKUP):
         return TextKind.MARKUP
-    return TextKind.PROSE if name.endswith(_PROSE) or "." not in name else TextKind.CONFIGURATION
+    if name.endswith(_TABLES):
+        return TextKind.TABLE
+    if name.endswith(_CODE) or name in _PROGRAMS or name.startswith("dockerfile."):
+        return TextKind.CODE
+    is_named = name.endswith((*_PROSE, *_RULES_OF_AGENTS))
+    is_prose = is_named or ("." not in name and name not in _CONFIGURATIONS)
+    return TextKind.PROSE if is_prose else TextKind.CONFIGURATION

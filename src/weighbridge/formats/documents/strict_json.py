@@ -27,6 +27,7 @@ _MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
 )
 _MAX_NODES = 4_000_000
+_BLANKS = " \t\n\r"
 _INTEGER_DIGITS = 20
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -75,7 +76,7 @@ def decode_json(text: str, *, start: int = 0) -> JsonDocument:
 
 
 def decode_python_json(text: str) -> JsonDocument:
-    """Read the one JSON value that `text` begins with as Python's `json.loads` does.
+    """Read the one JSON value that `text` begins with, behind blanks, as Python's `json.loads` does.
 
     `NaN`, `Infinity` and numbers that no float holds are values.
 
@@ -83,7 +84,7 @@ def decode_python_json(text: str) -> JsonDocument:
         Malformed: as for `decode_json`.
         LimitReached: as for `decode_json`.
     """
-    return _decode(text, 0, float, float)
+    return _decode(text, len(text) - len(text.lstrip(_BLANKS)), float, float)
 
 
 def _decode(
