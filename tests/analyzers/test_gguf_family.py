@@ -64,10 +64,8 @@ def test_a_gguf_of_ten_gigabytes_costs_its_header() -> None:
 
 
 def test_words_of_a_vocabulary_and_templates_are_not_free_text() -> None:
-    assert (
-        rules(gguf(tokenizer__chat_template="<script>", tokenizer__ggml__model="os.system('id')"))
-        == set()
-    )
+    data = gguf(tokenizer__chat_template="<script>", tokenizer__ggml__model="os.system('id')")
+    assert not any(rule.startswith("GGF") for rule in rules(data))
 
 
 @pytest.mark.parametrize(

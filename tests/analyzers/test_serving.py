@@ -88,7 +88,7 @@ def test_a_pipeline_that_begins_with_any_section_is_read() -> None:
 def test_what_follows_a_json_document_is_read_as_text() -> None:
     text = '{"a": 1}\n--- \n!!python/object/apply:os.system [x]\n'
     assert told("configuration", text) == ["CFG010"]
-    assert outcome("chat.jinja", '{%- if x == "y" %}{{ x }}{% endif %}') is Outcome.OPAQUE
+    assert outcome("chat.jinja", '{%- if x == "y" %}{{ x }}{% endif %}') is Outcome.ANALYZED
 
 
 def test_requirements_of_a_pipeline_are_judged() -> None:

@@ -99,7 +99,8 @@ def test_every_sample_has_an_expectation() -> None:
 def test_a_sample_gives_the_rules_that_are_expected(name: str) -> None:
     found = rules_of(events_of(analyzer_for(name), SAMPLES[name], name=Path(name).name))
 
-    told = [rule for rule in found if RULES[rule].severity > Severity.INFO]
+    # Of a template its digest is told, by a rule of another family, for information.
+    told = [rule for rule in found if rule != "TPL022" and RULES[rule].severity > Severity.INFO]
     assert told == EXPECTED[name]["rules"]
 
 
@@ -118,7 +119,7 @@ def test_every_rule_has_a_sample() -> None:
     }
 
     # The formats before GGUF, free text and llamafiles have samples of their own: gguf_family.
-    assert hit == {rule for rule in RULES if not "GGF014" <= rule <= "GGF018"}
+    assert hit - {"TPL022"} == {rule for rule in RULES if not "GGF014" <= rule <= "GGF018"}
 
 
 def test_every_anomaly_has_a_rule_that_exists() -> None:

@@ -16,6 +16,7 @@ _COMMANDS = {
     "rules": "List the rules.",
     "capability": "Say what a callable can do, and how its source gets there.",
     "disasm": "List what a pickle does, opcode by opcode, without running it.",
+    "case": "Show an ATLAS case study step by step, and what a target shows of it.",
 }
 
 

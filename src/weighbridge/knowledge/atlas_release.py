@@ -127,3 +127,7 @@ def technique_url(technique_id: str) -> str:
 
 def mitigation_url(mitigation_id: str) -> str:
     return f"https://atlas.mitre.org/mitigations/{mitigation_id}"
+
+
+def case_url(case_id: str) -> str:
+    return f"https://atlas.mitre.org/studies/{case_id}"

@@ -9,6 +9,7 @@ from weighbridge.analyzers.graphs.onnx_operators import Operators
 from weighbridge.analyzers.graphs.onnx_tensors import Tensors
 from weighbridge.analyzers.graphs.onnx_words import Words
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.texts.any_text import look_at_metadata
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.errors import LimitReached, Malformed, ReadError
@@ -28,6 +29,7 @@ from weighbridge.formats.graphs.onnx_parts import (
 from weighbridge.knowledge.onnx_tables import installed_onnx_tables
 
 _CHECKED_EVERY = 1_000
+_MOST_TEXTS = 1_000
 
 
 def judge_parts(artifact: Artifact, parts: Iterable[Part], context: Context) -> Iterator[Event]:
@@ -56,6 +58,7 @@ class _Model:
         self._operators = Operators(artifact, context, installed_onnx_tables())
         self._tensors = Tensors(artifact)
         self._words = Words(artifact)
+        self._texts: dict[str, str] = {}
 
     def judge(self, part: Part) -> Iterator[Event]:
         match part:
@@ -66,6 +69,8 @@ class _Model:
                 yield from self._tensors.judge(part)
             case Text():
                 yield from self._words.judge(part)
+                if len(self._texts) < _MOST_TEXTS:
+                    self._texts.setdefault(part.value, part.key)
             case Function():
                 self._operators.function(part)
                 yield from self._attributes(part.attributes, part.name, part.scope)
@@ -83,6 +88,7 @@ class _Model:
     def summary(self) -> Iterator[Event]:
         yield from self._tensors.summary()
         yield from self._operators.summary()
+        yield from look_at_metadata(self._artifact, ((key, text) for text, key in self._texts.items()))
 
     def _attributes(self, attributes: Iterable[Attribute], owner: str, scope: Scope) -> Iterator[Event]:
         for attribute in attributes:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from weighbridge.analyzers.inspection import Event
+from weighbridge.analyzers.texts.any_text import look_at_metadata
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.bytesource.slice import SliceSource
 from weighbridge.core.artifact import Artifact, ByteSource
@@ -31,6 +32,7 @@ _MOST_NESTED = 5_000
 _SHOWN = 5
 _MOST_LOOKED_AT = 20_000
 _PICKLE_END = b"."
+_LEAST_TEXT = 24
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class Contents:
                 value.rstrip(b"\0").endswith(_PICKLE_END) or begins_like_a_file(value)
             ):
                 yield from self.hand_on(_OBJECTS, place, MemorySource(value.rstrip(b"\0")))
+            elif len(value) >= _LEAST_TEXT and value.isascii():
+                yield from look_at_metadata(self.artifact, [(place, value.decode("ascii"))])
 
     def dataset(self, dataset: Hdf5Dataset) -> Iterator[Event]:
         """Yield what a dataset holds; nothing of it is read unless it is marked, or begins oddly."""

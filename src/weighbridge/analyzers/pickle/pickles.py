@@ -11,6 +11,7 @@ from weighbridge.analyzers.pickle.code_traces import may_make_code
 from weighbridge.analyzers.pickle.payloads import embedded_pickles
 from weighbridge.analyzers.pickle.scripts import scripts
 from weighbridge.analyzers.pickle.structure import structure_findings
+from weighbridge.analyzers.texts.pickled_secrets import pickled_secrets
 from weighbridge.analyzers.torch.operators import bytecode_findings
 from weighbridge.analyzers.torch.preconditions import load_preconditions
 from weighbridge.bytesource.slice import SliceSource
@@ -56,6 +57,7 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         yield from load_preconditions(artifact, contents.streams)
         yield from scripts(artifact, contents.streams, context)
     yield from structure_findings(artifact, contents)
+    yield from pickled_secrets(artifact, contents.streams)
     yield from _disguise(artifact)
     yield from judged.nested
     yield from embedded_pickles(artifact, contents, judged)

@@ -24,6 +24,7 @@ JUDGES: Final = (
     "provenance_files",
     "model_signatures",
     "shadowing",
+    "adapters",
 )
 """Modules of this package with `judge`."""
 

@@ -11,6 +11,7 @@ from weighbridge.core.artifact import Artifact, Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB
 from weighbridge.core.repository import Repository, RepositoryFile
+from weighbridge.core.trust import Trust
 from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.documents.strict_json import Json, decode_python_json, text_encoding
 
@@ -57,6 +58,11 @@ class RepositoryView:
         """What the user says the target derives from."""
         base = self._repository.base
         return RepositoryView(base) if base is not None else None
+
+    @property
+    def trust(self) -> Trust:
+        """What signatures are verified with."""
+        return self._repository.trust
 
     def findings(self, name: str) -> tuple[Finding, ...]:
         """What was found in one file and in what is nested in it."""

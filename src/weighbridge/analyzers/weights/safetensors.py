@@ -12,6 +12,7 @@ from weighbridge.analyzers.carried_texts import base64_pickles
 from weighbridge.analyzers.configuration.hydra_targets import GETTERS, harmful_calls
 from weighbridge.analyzers.configuration.target_weights import Weighed, Weight, weigh_target
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.texts.any_text import look_at_metadata
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
@@ -55,6 +56,7 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
         yield from unclaimed_artifacts(artifact, [(_LENGTH_BYTES, artifact.source.size)])
         raise
     yield from anomaly_findings(artifact, header.anomalies, RULES)
+    yield from look_at_metadata(artifact, header.metadata)
     for key, value in header.metadata:
         yield from _inspect_metadata(artifact, key, value)
         yield from _inspect_targets(artifact, key, value, context)

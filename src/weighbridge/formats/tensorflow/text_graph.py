@@ -156,11 +156,11 @@ class _Open:
 
 def kind_of_text(head: str) -> str | None:
     """Return `SavedModel`, `MetaGraph` or `Graph` for a text that begins like one; None for others."""
-    if re.search(r"^\s*saved_model_schema_version\s*:", head, re.MULTILINE) or re.match(
+    if re.search(r"^[ \t]*saved_model_schema_version\s*:", head, re.MULTILINE) or re.match(
         r"\s*meta_graphs\s*[:{<]", head
     ):
         return "SavedModel"
-    if re.search(r"^\s*meta_info_def\s*:?\s*[{<]", head, re.MULTILINE):
+    if re.search(r"^[ \t]*meta_info_def\s{0,8}:?\s*[{<]", head, re.MULTILINE):
         return "MetaGraph"
     begins = re.match(r"(?:\s|#[^\n]*\n)*(?:node|library|versions?)\s*:?\s*[{<\d]", head)
     if begins and re.search(r"""\bop\s*:\s*["']\w""", head):
