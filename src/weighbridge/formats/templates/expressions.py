@@ -167,9 +167,9 @@ class Expressions:
         both = replace(joined(owner, *bounds), is_built=owner.is_built or bool(owner.pieces))
         try:
             value = fold.cut(owner.known, *(bound.known for bound in bounds))
+            return self._folded(node, value, both)
         except Refused:
             return replace(both, root=owner.root, chain=owner.chain, pieces=owner.literals())
-        return self._folded(node, value, both)
 
     def look_up(self, node: nodes.Node, owner: Seen, name: Seen, how: How) -> Seen:
         """`owner.name` or `owner[name]`."""
@@ -210,24 +210,24 @@ class Expressions:
         """Texts written one after the other: `a ~ b`."""
         try:
             value = fold.bounded("".join(fold.plain(part.known) for part in parts))
+            return self._folded(node, value, joined(*parts))
         except Refused:
             pieces = few((text for part in parts for text in part.literals()), most=64)
             is_built = bool(pieces) or any(part.is_built for part in parts) or len(parts) > 1
             return replace(joined(*parts), pieces=pieces, is_built=is_built)
-        return self._folded(node, value, joined(*parts))
 
     def _binary(self, node: nodes.BinExpr) -> Seen:
         left, right = self.visit(node.left), self.visit(node.right)
         self._price(node, left, right)
         try:
             value = fold.binary(_MARKS.get(type(node), ""), left.known, right.known)
+            return self._folded(node, value, joined(left, right))
         except Refused:
             both = joined(left, right)
             if not isinstance(node, _BUILDS):
                 return both
             pieces = few((*left.literals(), *right.literals()), most=64)
             return replace(both, pieces=pieces, is_built=bool(pieces) or left.is_built or right.is_built)
-        return self._folded(node, value, joined(left, right))
 
     def _price(self, node: nodes.BinExpr, left: Seen, right: Seen) -> None:
         recorder = self._scope.recorder
