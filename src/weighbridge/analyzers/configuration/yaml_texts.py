@@ -35,8 +35,8 @@ _CODE = re.compile(
 )
 """What a YAML that names code has in it somewhere."""
 _HINT = re.compile(
-    r"""^[ \t\-"'{]{0,200}(?:_target_|__target__|_component_)["']?\s*:|!!(?:python|ruby|java)|tag:yaml\.org,2002:"""
-    r"""|^flavors:[ \t]*$|![a-z]+:[a-z_]+\.|!apply:""",
+    r"""^[ \t\-"'{]{0,200}(?:_target_|__target__|_component_)["']?\s*:|!!(?:python|ruby|java)"""
+    r"""|tag:yaml\.org,2002:|^flavors:[ \t]*$|![a-z]+:[a-z_]+\.|!apply:""",
     re.MULTILINE,
 )
 _LARGEST_SEARCHED = 64 * MIB
