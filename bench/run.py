@@ -39,7 +39,15 @@ from throughput import throughput
 _INPUTS, _HOSTILE = WORK / "inputs", WORK / "hostile"
 _RESULTS = ROOT / "bench" / "RESULTS.md"
 _APART = tuple(
-    ROOT / "bench" / name for name in ("capabilities.md", "callables.md", "formats.md", "fuzzed.md")
+    ROOT / "bench" / name
+    for name in (
+        "capabilities.md",
+        "callables.md",
+        "formats.md",
+        "fuzzed.md",
+        "small_files.md",
+        "repository.md",
+    )
 )
 """Measured by themselves: they need sources of libraries, generated sets, and hours of fuzzing."""
 
