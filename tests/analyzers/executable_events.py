@@ -7,6 +7,7 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.engine.tree import inspect_tree
@@ -16,9 +17,9 @@ from weighbridge.knowledge.locate import signatures_dir
 KNOWLEDGE = CallableKnowledge.load(signatures_dir() / "callables")
 
 
-def events(name: str, data: bytes | str) -> list[Finding | Coverage | Reference]:
+def events(name: str, data: bytes | str) -> list[Finding | Coverage | Reference | PackageName]:
     """Everything that the engine says of one file."""
-    found: list[Finding | Coverage | Reference] = []
+    found: list[Finding | Coverage | Reference | PackageName] = []
     raw = data.encode() if isinstance(data, str) else data
     inspect_tree(
         Artifact((name,), MemorySource(raw)), Context(Budget(Limits()), KNOWLEDGE), found.append

@@ -18,6 +18,7 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB, Budget, Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import inspect_tree
@@ -43,8 +44,8 @@ def context() -> Context:
     return Context(Budget(Limits()), CALLABLES)
 
 
-def scan(name: str, data: bytes) -> list[Finding | Coverage | Reference]:
-    events: list[Finding | Coverage | Reference] = []
+def scan(name: str, data: bytes) -> list[Finding | Coverage | Reference | PackageName]:
+    events: list[Finding | Coverage | Reference | PackageName] = []
     inspect_tree(Artifact((name,), MemorySource(data)), context(), events.append)
     return events
 

@@ -84,5 +84,5 @@ def test_what_the_registry_calls_unsafe_or_suspicious_is_shown_by_vendor() -> No
 
     unsafe, suspicious = check_origin(artifact(b"1234", stated(4, verdicts)))
 
-    assert (unsafe.rule, unsafe.evidence) == ("ORG004", "pickleImportScan: unsafe\nstatus: unsafe")
+    assert (unsafe.rule, unsafe.evidence) == ("ORG004", "Picklescan: unsafe\nhub: unsafe")
     assert (suspicious.rule, suspicious.evidence) == ("ORG005", "other: caution")

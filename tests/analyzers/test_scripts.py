@@ -48,6 +48,8 @@ def test_lines_of_malware_are_told(line: str, rule: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "until (echo > /dev/tcp/localhost/8080) 2>/dev/null; do sleep 1; done",
+        "timeout 1 bash -c 'cat < /dev/null > /dev/tcp/db/5432'",
         "pip install -r requirements.txt",
         f"wget {HOST}/data.tar.gz && tar xf data.tar.gz",
         f"echo 'curl {HOST} | sh'",

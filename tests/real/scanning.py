@@ -12,6 +12,7 @@ from weighbridge.bytesource.local import LocalFile
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding, Severity
 from weighbridge.core.limits import Budget, Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import inspect_tree
@@ -51,7 +52,7 @@ class Scanned:
 
 
 def scan_file(path: Path, name: str) -> Scanned:
-    events: list[Finding | Coverage | Reference] = []
+    events: list[Finding | Coverage | Reference | PackageName] = []
     source = LocalFile(path)
     try:
         inspect_tree(Artifact((name,), source), Context(Budget(Limits()), KNOWLEDGE), events.append)

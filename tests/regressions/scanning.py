@@ -11,6 +11,7 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding, Severity
 from weighbridge.core.limits import Budget, Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.engine.tree import inspect_tree
@@ -53,7 +54,7 @@ class Seen:
 
 def scan(data: bytes, name: str = "sample.pkl") -> Seen:
     """Inspect bytes as the engine's workers do."""
-    events: list[Finding | Coverage | Reference] = []
+    events: list[Finding | Coverage | Reference | PackageName] = []
     context = Context(Budget(Limits()), _CALLABLES)
     inspect_tree(Artifact((name,), MemorySource(data)), context, events.append)
     return Seen(

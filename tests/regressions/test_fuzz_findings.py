@@ -11,6 +11,7 @@ from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.engine.tree import inspect_tree
@@ -49,8 +50,8 @@ def test_a_thousand_oddities_do_not_hide_a_crossed_frame() -> None:
     assert ("Ünï", "a.b") in set(traced_imports(b"\x80\x04" + noise + hidden))
 
 
-def inspect(data: bytes) -> list[Finding | Coverage | Reference]:
-    events: list[Finding | Coverage | Reference] = []
+def inspect(data: bytes) -> list[Finding | Coverage | Reference | PackageName]:
+    events: list[Finding | Coverage | Reference | PackageName] = []
     context = Context(Budget(Limits()), KNOWLEDGE)
     inspect_tree(Artifact(("x.pkl",), MemorySource(data)), context, events.append)
     return events

@@ -5,7 +5,8 @@ An analyzer is a function `inspect(artifact, context) -> Iterator[Event]`. It yi
 - `Finding`: something seen; it stays, whatever happens later (design law 4),
 - `Coverage`: only to say that a *part* was opaque, limited, unsupported or failed,
 - `Artifact`: a nested member, which the engine identifies and inspects in its turn,
-- `Reference`: another file that its loader opens, which the engine looks up at the end.
+- `Reference`: another file that its loader opens, which the engine looks up at the end,
+- `PackageName`: a package that it asks for, which the engine looks up when the user allows that.
 
 It raises `Malformed` when the bytes are not its format and `LimitReached` when a budget is
 spent; the engine writes the artifact's own coverage row from how the stream ends. It opens no
@@ -21,11 +22,12 @@ from typing import Protocol
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.knowledge.callables import CallableKnowledge
 
-Event = Finding | Coverage | Artifact | Reference
+Event = Finding | Coverage | Artifact | Reference | PackageName
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from weighbridge.core.artifact import Artifact, Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB
 from weighbridge.core.report import Coverage, Outcome
+from weighbridge.core.vendors import VENDORS
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.weights.lfs_pointer import LfsPointer, parse_lfs_pointer
 
@@ -125,7 +126,7 @@ def _check_size(artifact: Artifact, origin: Origin) -> Iterator[Finding]:
 def _check_verdicts(artifact: Artifact, origin: Origin) -> Iterator[Finding]:
     for rule, words in (("ORG004", _UNSAFE), ("ORG005", _SUSPICIOUS)):
         named = sorted(
-            f"{vendor}: {verdict}"
+            f"{VENDORS.get(vendor, vendor)}: {verdict}"
             for vendor, verdict in origin.registry_verdicts.items()
             if verdict.lower() in words
         )

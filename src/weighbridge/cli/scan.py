@@ -140,6 +140,11 @@ _DEFAULTS = Limits()
     help="Sigstore's trust root. Default: the one that comes with its library.",
 )
 @click.option(
+    "--online",
+    is_flag=True,
+    help="Also ask an index of packages whether names in requirements exist. Default: off.",
+)
+@click.option(
     "--opinions",
     default="none",
     metavar="ENGINES",
@@ -176,6 +181,7 @@ def command(
     signing_identity: str | None,
     signing_provider: str | None,
     signing_trust_root: Path | None,
+    online: bool,
     opinions: str,
     clamd: str | None,
     yara_rules: Path | None,
@@ -210,6 +216,7 @@ def command(
             provider=signing_provider,
             trust_root=_absolute(signing_trust_root),
         ),
+        online=online,
     )
     run = _run(targets, signatures, policy, settings)
     write_outputs(run, planned, verbose=verbose)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Report
 from weighbridge.core.trust import NOBODY, Trust
@@ -22,6 +23,10 @@ from weighbridge.engine.wire import Event, Job, ListedFile, Manifest, Repository
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
 from weighbridge.fetchers.registry import resolve
 from weighbridge.opinions.interface import Examination, OpinionSettings
+
+_FILE_S = 0.01
+"""What each file of a target adds to the time for judging all of them together."""
+_MOST_PACKAGES = 20_000
 
 Progress = Callable[[int, int, str], None]
 """Called with (artifacts finished, how many there are or are known, name of the last one)."""
@@ -44,6 +49,8 @@ class ScanSettings:
     """A target that the scanned ones derive from, to compare them with."""
     trust: Trust = NOBODY
     """Whom to trust as a signer."""
+    online: bool = False
+    """Ask an index of packages for the names that a target's requirements name."""
 
 
 def scan_target(target: str, settings: ScanSettings) -> Report:
@@ -71,6 +78,11 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
             )
             if collected.is_repository or base is not None or settings.trust.is_given:
                 crew.judge(_whole(target, fetched, base, collected, settings), collected.add)
+            if settings.online:
+                from weighbridge.engine.package_index import look_up
+
+                for event in look_up(collected.packages.values(), fetched.traffic):
+                    collected.add(event)
     weighed = panel.weigh(collected.examinations, collected.findings())
     return Report(
         target=target,
@@ -124,10 +136,11 @@ def _whole(
 ) -> RepositoryTask:
     listed = _Listed(target, fetched.origin, tuple(collected.entries))
     entries = (*listed.entries, *(base.entries if base is not None else ()))
+    limits = replace(settings.limits, wall_s=settings.limits.wall_s + _FILE_S * len(entries))
     job = RepositoryJob(
         listed.manifest(collected.findings()),
         base.manifest() if base is not None else None,
-        settings.limits,
+        limits,
         settings.trust,
     )
     return RepositoryTask(job, [entry.open for entry in entries])
@@ -168,6 +181,7 @@ class _Collected:
         self.entries: list[Entry] = []
         """The files met so far."""
         self._references: list[Reference] = []
+        self.packages: dict[tuple[tuple[str, ...], str, bool], PackageName] = {}
         self._done = 0
         self._progress = progress
         self._count = count
@@ -181,6 +195,9 @@ class _Collected:
                 self.examinations.append(event)
             case Reference():
                 self._references.append(event)
+            case PackageName():
+                if len(self.packages) < _MOST_PACKAGES:
+                    self.packages.setdefault((event.path, event.name, event.is_told), event)
             case Finding():
                 self._findings.setdefault((event.fingerprint, event.offset), event)
 

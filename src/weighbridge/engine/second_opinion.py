@@ -12,6 +12,7 @@ from weighbridge.analyzers.inspection import Context
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import guarded, inspect_tree
@@ -40,7 +41,7 @@ def ask_engines(artifact: Artifact, context: Context, settings: OpinionSettings,
     inspect_tree(artifact, context, _unheard, look)
 
 
-def _unheard(event: Finding | Coverage | Reference) -> None:
+def _unheard(event: Finding | Coverage | Reference | PackageName) -> None:
     """We have said it in the walk before."""
 
 

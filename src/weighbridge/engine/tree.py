@@ -16,6 +16,7 @@ from weighbridge.analyzers.inspection import Analyzer, Context
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.dispatch import INERT, PROMISES, WITHOUT_ANALYZER, analyzer_of
@@ -23,7 +24,7 @@ from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
 
-Emit = Callable[[Finding | Coverage | Reference], None]
+Emit = Callable[[Finding | Coverage | Reference | PackageName], None]
 Look = Callable[[Artifact, tuple[Format, ...], bool], None]
 """Told of each artifact once it was walked: what it is, and whether it is suspect (see `Subject`)."""
 

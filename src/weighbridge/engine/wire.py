@@ -8,7 +8,8 @@ file names that are not UTF-8 survive the way.
                            {"do": "judge", ...}\n + a line for each file and finding; then, to its reads:
                            {"size": n}\n + n raw bytes   or   {"error": "..."}\n
     worker -> supervisor   {"finding": {...}}  {"coverage": {...}}  {"reference": {...}}
-                           {"opinion": {...}}  {"read": [file, offset, length]}  {"done": true}
+                           {"package": {...}}  {"opinion": {...}}
+                           {"read": [file, offset, length]}  {"done": true}
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import IO, Any, TypeVar, assert_never
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.core.repository import WHOLE
@@ -108,7 +110,7 @@ class Done:
     pass
 
 
-Event = Finding | Coverage | Reference | Examination
+Event = Finding | Coverage | Reference | PackageName | Examination
 Message = Event | Read | Done
 
 
@@ -255,6 +257,8 @@ def encode_event(event: Event) -> dict[str, object]:
             return {"coverage": asdict(event)}
         case Reference():
             return {"reference": asdict(event)}
+        case PackageName():
+            return {"package": asdict(event)}
         case Examination():
             return {"opinion": asdict(event)}
         case _:
@@ -270,6 +274,8 @@ def decode_message(message: dict[str, Any]) -> Message:
             return _coverage(message["coverage"])
         if "reference" in message:
             return _reference(message["reference"])
+        if "package" in message:
+            return _package(message["package"])
         if "opinion" in message:
             return _examination(message["opinion"])
         if "read" in message:
@@ -314,6 +320,15 @@ def _reference(fields: dict[str, Any]) -> Reference:
         name=_typed(fields["name"], str),
         end=_typed(fields["end"], int),
         what=_typed(fields["what"], str),
+    )
+
+
+def _package(fields: dict[str, Any]) -> PackageName:
+    return PackageName(
+        path=_texts(fields["path"]),
+        name=_typed(fields["name"], str),
+        route=_typed(fields["route"], str),
+        is_told=_typed(fields["is_told"], bool),
     )
 
 

@@ -16,6 +16,7 @@ from weighbridge.bytesource.local import LocalFile
 from weighbridge.core.artifact import Artifact, ByteSource
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
+from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine import wire
@@ -142,12 +143,13 @@ def _judge(
 
 
 def _limited(
-    job: wire.Job | wire.RepositoryJob, emit: Callable[[Finding | Coverage | Reference], None]
-) -> Callable[[Finding | Coverage | Reference], None]:
+    job: wire.Job | wire.RepositoryJob,
+    emit: Callable[[Finding | Coverage | Reference | PackageName], None],
+) -> Callable[[Finding | Coverage | Reference | PackageName], None]:
     """Pass events on up to the limit; beyond it one coverage row says that there is more."""
     count = 0
 
-    def limited(event: Finding | Coverage | Reference) -> None:
+    def limited(event: Finding | Coverage | Reference | PackageName) -> None:
         nonlocal count
         count += isinstance(event, Finding)
         if not isinstance(event, Finding) or count <= job.limits.findings:

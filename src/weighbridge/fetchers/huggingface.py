@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from weighbridge.bytesource.http_settings import TrafficCounter
 from weighbridge.bytesource.refused import Refused
 from weighbridge.core.artifact import ByteSource, Origin
+from weighbridge.core.vendors import VENDORS
 from weighbridge.core.version import VERSION
 from weighbridge.errors import ReadError
 from weighbridge.fetchers.huggingface_errors import HubErrors
@@ -55,15 +56,6 @@ _RANKS = {
     **dict.fromkeys(("unsafe", "malicious", "infected", "dangerous"), 3),
 }
 """Of the words that vendors use; those that are not here, such as `unscanned`, come second."""
-_VENDORS = {
-    "status": "hub",
-    "avScan": "ClamAV",
-    "pickleImportScan": "Picklescan",
-    "protectAiScan": "Protect AI",
-    "jFrogScan": "JFrog",
-    "virusTotalScan": "VirusTotal",
-}
-"""What people call the scans that the API names."""
 
 
 class HuggingFaceFetcher:
@@ -260,7 +252,7 @@ def _summary(files: Iterable[TreeItem]) -> Mapping[str, str]:
     for file in files:
         for vendor, word in file.verdicts.items():
             words.setdefault(vendor, []).append(word.lower())
-    return {_VENDORS.get(vendor, vendor): _worst(said) for vendor, said in words.items()}
+    return {VENDORS.get(vendor, vendor): _worst(said) for vendor, said in words.items()}
 
 
 def _worst(said: Sequence[str]) -> str:

@@ -227,6 +227,8 @@ def _plain(head: bytes, suffix: str) -> Format:
     if suffix in (".json", ".ipynb"):
         return Format.JSON
     # A section of INI begins like a list, a template or a mapping of YAML like an object.
+    if suffix == ".toml" and head.lstrip()[:1] == b"[":
+        return Format.TEXT
     if suffix not in (".yaml", ".yml") and _JSON.match(head) and b'"' in head:
         return Format.JSON
     return Format.TEXT

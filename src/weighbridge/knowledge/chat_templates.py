@@ -8,11 +8,17 @@ import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from weighbridge.errors import UsageError
 from weighbridge.knowledge.listed import listed, table_rows
 from weighbridge.knowledge.locate import signatures_dir
 from weighbridge.knowledge.table import Table
+
+_KINDS: Final = (
+    *("instruction", "concealment", "override", "placement", "ordinary"),
+    *("harm", "forbids", "endorsement", "compliance"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,11 @@ class ChatTemplates:
     placement: re.Pattern[str]
     ordinary: re.Pattern[str]
     """Sentences of real templates that sound like an attack."""
+    harm: re.Pattern[str]
+    forbids: re.Pattern[str]
+    """Words before `harm` that turn it around."""
+    endorsement: re.Pattern[str]
+    compliance: re.Pattern[str]
 
 
 def template_digest(text: str) -> str:
@@ -65,6 +76,10 @@ def installed_chat_templates() -> ChatTemplates:
         phrases["override"],
         phrases["placement"],
         phrases["ordinary"],
+        phrases["harm"],
+        phrases["forbids"],
+        phrases["endorsement"],
+        phrases["compliance"],
     )
 
 
@@ -77,7 +92,7 @@ def _phrases(path: Path) -> dict[str, re.Pattern[str]]:
     try:
         return {
             kind: re.compile("|".join(kinds.table(kind).texts("regex")), re.IGNORECASE)
-            for kind in ("instruction", "concealment", "override", "placement", "ordinary")
+            for kind in _KINDS
         }
     except re.error as error:
         raise UsageError(f"{path}: {error}") from None

@@ -15,6 +15,7 @@ from weighbridge.knowledge.listed import listed
 
 _SEPARATORS: Final = re.compile(r"[-_.\s]+")
 _LETTERS: Final = re.compile(r"[a-z]+\Z")
+_DRAWN: Final = re.compile(r"[0-9I|]|rn|vv")
 _DIGITS: Final = str.maketrans("0135i|", "olesll")
 _ONE_EDIT_FROM: Final = 6
 _TWO_EDITS_FROM: Final = 11
@@ -29,6 +30,7 @@ class Trick(Enum):
     """How one name is made to look like another. Ordered from the surest on."""
 
     SCRIPT = "letters of another script"
+    GLYPHS = "digits or capitals in place of letters"
     LOOKS = "characters that look alike"
     EDIT = "a letter more, less or exchanged"
     ADDED = "a word that is added"
@@ -66,13 +68,20 @@ def organisation_likeness(name: str) -> Likeness | None:
     looks = _looks(plain)
     found = _by_looks().get(looks)
     if found is not None:
-        is_foreign = plain != name and _bare(plain) == _bare(found)
-        return Likeness(found, Trick.SCRIPT if is_foreign else Trick.LOOKS)
+        return Likeness(found, _look(name, plain, found))
     for known, other in _bare_organisations().items():
         allowed = 2 if len(other) >= _TWO_EDITS_FROM else 1 if len(other) >= _ONE_EDIT_FROM else 0
         if allowed and is_within(bare, other, allowed):
             return Likeness(known, Trick.EDIT)
     return next(_added(bare), None)
+
+
+def _look(name: str, plain: str, known: str) -> Trick:
+    if plain != name and _bare(plain) == _bare(known):
+        return Trick.SCRIPT
+    # Lower-case letters are not confused, and a name with digits has honest neighbours.
+    is_drawn = _DRAWN.search(plain) is not None and _LETTERS.match(_bare(known)) is not None
+    return Trick.GLYPHS if is_drawn and _bare(plain) != _bare(known) else Trick.LOOKS
 
 
 def _added(bare: str) -> Iterator[Likeness]:
@@ -89,13 +98,44 @@ def repository_likeness(repo_id: str) -> RepositoryLikeness | None:
         return None
     likeness = organisation_likeness(organisation)
     if likeness is None:
-        return _foreign_model(organisation, name)
+        return _foreign_model(organisation, name) or _exact_model(organisation, name)
     others = _added(_bare(latin(organisation))) if likeness.trick is Trick.ADDED else ()
     for one in (likeness, *others):
         model = f"{one.known}/{latin(name)}"
         if model.lower() in known_models():
             return RepositoryLikeness(model, one.trick, True)
     return RepositoryLikeness(likeness.known, likeness.trick, False)
+
+
+def _exact_model(organisation: str, name: str) -> RepositoryLikeness | None:
+    """A well-known model under a short name, or one of the words, that its owner is known by.
+
+    Without such a model those would be anybody's names.
+    """
+    known = _model_names().get(name.lower())
+    bare = _bare(organisation)
+    if known is None or is_known_organisation(organisation):
+        return None
+    owner = known.partition("/")[0]
+    short = _bare(owner)
+    is_near = 4 <= len(short) < _ONE_EDIT_FROM and bare[:1] == short[:1] and is_within(bare, short, 1)
+    if is_near and bare != short:
+        return RepositoryLikeness(known, Trick.EDIT, True)
+    brand = {_bare(word) for word in owner_words().get(owner, "").split(", ")} | {short}
+    return RepositoryLikeness(known, Trick.ADDED, True) if _is_made_of(bare, brand) else None
+
+
+def _is_made_of(bare: str, brand: set[str]) -> bool:
+    """Tell whether a name is one of the brand's words, alone or between words that anybody adds."""
+    more = ("", "lm", *_ADDED, *brand)
+    return len(bare) > 3 and any(
+        bare in (word + end, end + word) for word in brand if len(word) > 3 for end in more
+    )
+
+
+def says_official(organisation: str) -> bool:
+    """Tell whether a name itself says to be the real one."""
+    return _bare(organisation).endswith(("official", "original", "real"))
 
 
 def imitation(repo_id: str) -> RepositoryLikeness | None:
@@ -223,7 +263,7 @@ def _years() -> Mapping[str, int]:
 def _model_names() -> Mapping[str, str]:
     """Names of models in lower case, and a repository of each."""
     return MappingProxyType(
-        {name.lower().partition("/")[2]: name for name in listed("names/models.tsv")}
+        {name.lower().partition("/")[2]: name for name in reversed(list(listed("names/models.tsv")))}
     )
 
 

@@ -9,6 +9,7 @@ from typing import assert_never
 from weighbridge.atlas import ExplainedFinding
 from weighbridge.core.finding import Severity
 from weighbridge.core.report import OPINION, Outcome, Verdict
+from weighbridge.core.repository import WHOLE
 from weighbridge.reporters.coverage_text import write_all_rows, write_gaps, write_looked_at
 from weighbridge.reporters.interface import AcceptedFinding, Run, Scanned, TargetResult, Unreachable
 from weighbridge.reporters.opinion_text import write_opinions
@@ -113,7 +114,7 @@ def _facts(result: Scanned) -> Iterable[str]:
     """Yield `12 files, 6.2 GB` and `read 412 kB in 14 requests, 1.8 s`."""
     report = result.report
     files = [row for row in report.coverage if len(row.path) == 1]
-    number = len({row.path[:1] for row in report.coverage})
+    number = len({row.path[:1] for row in report.coverage} - {(WHOLE,)})
     total = size(sum(row.size_bytes or 0 for row in files))
     yield total if number == 1 else f"{count(number, 'file')}, {total}"
     if report.traffic.requests:

@@ -113,6 +113,11 @@ def sign(
     return _read(file)
 
 
+def following_links() -> Any:
+    """Return how a folder is hashed with what its links lead to."""
+    return hashing.Config().set_allow_symlinks(True)
+
+
 def sign_by_certificate(
     model: Path, private: Path, certificate: Path, chain: list[Path]
 ) -> dict[str, Any]:

@@ -115,6 +115,57 @@ def test_another_key_is_somebody_else(model: Path, keys: tuple[Path, Path], tmp_
     assert told(scan(str(model), jobs=1, trust=trusting(other))) == ["SIG014 model.sig"]
 
 
+def test_somebody_else_may_sign_beside_whom_you_trust(
+    model: Path, keys: tuple[Path, Path], tmp_path: Path
+) -> None:
+    private, _ = signing.new_key(tmp_path, "other")
+    signing.sign(model, private)
+    (model / "model.sig").rename(model / "second.sig")
+    signing.sign(model, keys[0], ignored=("second.sig",))
+    assert told(scan(str(model), jobs=1, trust=trusting(keys[1]))) == ["SIG015 model.sig"]
+
+
+@pytest.mark.parametrize("trusts", [True, False])
+def test_a_signature_of_another_model_proves_nothing(
+    model: Path, keys: tuple[Path, Path], tmp_path: Path, trusts: bool
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "weights-of-another.safetensors").write_bytes(WEIGHTS)
+    signing.sign(other, keys[0])
+    (model / "model.sig").write_bytes((other / "model.sig").read_bytes())
+    report = scan(str(model), jobs=1, trust=trusting(keys[1]) if trusts else NOBODY)
+    assert "SIG017 model.sig" in told(report)
+
+
+@pytest.mark.parametrize("change", ["added", "missing", "renamed"])
+def test_another_set_of_files_than_was_signed_fails_who_asks(
+    model: Path, keys: tuple[Path, Path], change: str
+) -> None:
+    signing.sign(model, keys[0])
+    match change:
+        case "added":
+            (model / "more.gguf").write_bytes(b"x")
+        case "missing":
+            (model / "config.json").unlink()
+        case _:
+            (model / "config.json").rename(model / "configuration.json")
+    assert "SIG017 model.sig" in told(scan(str(model), jobs=1, trust=trusting(keys[1])))
+    assert "SIG017 model.sig" not in told(scan(str(model), jobs=1))
+
+
+def test_a_link_that_was_followed_is_not_missing(model: Path, keys: tuple[Path, Path]) -> None:
+    (model / "alias.safetensors").symlink_to("unet/weights.safetensors")
+    signing.sign(model, keys[0], config=signing.following_links())
+    assert told(scan(str(model), jobs=1, trust=trusting(keys[1]))) == ["SIG015 model.sig"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"signed"])
+def test_a_file_called_as_a_signature_that_is_none(model: Path, content: bytes) -> None:
+    (model / "model.sig").write_bytes(content)
+    assert told(scan(str(model), jobs=1)) == ["SIG003 model.sig"]
+
+
 @pytest.mark.parametrize("trusts", [True, False])
 def test_a_changed_file_is_found_with_and_without_a_key(
     model: Path, keys: tuple[Path, Path], trusts: bool

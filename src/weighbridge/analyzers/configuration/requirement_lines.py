@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.texts.addresses import is_without_name
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB
+from weighbridge.core.package_name import PackageName
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.packaging.requirements import LineKind, RequirementLine, parse_requirements
 from weighbridge.knowledge.packages import (
@@ -32,7 +35,7 @@ from weighbridge.knowledge.packages import (
 _ADDRESS, _VERSIONED = "CFG024", "CFG025"
 _MALICIOUS, _RESEMBLES, _LOOKALIKE, _UNPROTECTED = "PKG001", "PKG002", "PKG003", "PKG004"
 _FLAWED, _UNPINNED, _UNKNOWN, _SECOND_INDEX = "PKG005", "PKG006", "PKG007", "PKG008"
-_INVENTED = "PKG009"
+_INVENTED, _NAMELESS = "PKG009", "PKG023"
 
 _NAME = re.compile(
     r"(?:.*[-_.])?requirements?[\w.-]*\.(?:txt|in|pip)\Z|constraints[\w.-]*\.txt\Z|reqs?(?:[-_.]\w+)?\.txt\Z"
@@ -45,6 +48,7 @@ _CONDA = re.compile(r"[\w.-]+=(?!=)")
 """A package of conda, whose names are another index's."""
 _LARGEST = MIB
 _MOST = 100
+_MOST_NAMES = 1_000
 _SHOWN = 6
 
 
@@ -58,7 +62,7 @@ def judge(artifact: Artifact, head: str, context: Context) -> Iterator[Event] | 
     return _file(artifact, lines)
 
 
-def _file(artifact: Artifact, lines: list[str]) -> Iterator[Finding]:
+def _file(artifact: Artifact, lines: list[str]) -> Iterator[Event]:
     yield from requirement_findings(artifact, lines, "")
     parsed = list(parse_requirements(lines))
     names = [line for line in parsed if line.kind is LineKind.NAME and line.name]
@@ -67,8 +71,8 @@ def _file(artifact: Artifact, lines: list[str]) -> Iterator[Finding]:
         yield _finding(artifact, _UNPINNED, "no exact version", _cut(loose), "")
 
 
-def requirement_findings(artifact: Artifact, lines: Iterable[str], route: str) -> Iterator[Finding]:
-    """Yield what is odd about addresses, indexes, names and versions.
+def requirement_findings(artifact: Artifact, lines: Iterable[str], route: str) -> Iterator[Event]:
+    """Yield what is odd about addresses, indexes, names and versions, and each unknown name.
 
     Args:
         artifact: the file that has the lines.
@@ -79,6 +83,29 @@ def requirement_findings(artifact: Artifact, lines: Iterable[str], route: str) -
     yield from _addresses(artifact, parsed, route)
     yield from _indexes(artifact, parsed, route)
     yield from _names(artifact, parsed, route)
+    for name in unknown_names(parsed):
+        yield PackageName(path=artifact.path, name=name, route=route)
+
+
+def unknown_names(parsed: Iterable[RequirementLine]) -> tuple[str, ...]:
+    """Return the names that no table has, once each; none when another index serves them."""
+    lines = list(parsed)
+    if any(
+        line.kind is LineKind.INDEX and line.value and not is_index_host(_host(line.value))
+        for line in lines
+    ):
+        return ()
+    names = dict.fromkeys(
+        line.name
+        for line in lines
+        if line.kind is LineKind.NAME and line.name is not None and not _CONDA.match(line.text)
+    )
+    return tuple(islice(filter(_is_unknown, names), _MOST_NAMES))
+
+
+def _is_unknown(name: str) -> bool:
+    plain = normalised(name)
+    return plain not in popular() and distribution_of(plain) is None
 
 
 def _addresses(artifact: Artifact, parsed: list[RequirementLine], route: str) -> Iterator[Finding]:
@@ -98,6 +125,9 @@ def _addresses(artifact: Artifact, parsed: list[RequirementLine], route: str) ->
                 versioned.append(line.text)
         elif host not in told and len(told) < _MOST and host:
             told.add(host)
+            if is_without_name(line.value if "://" in line.value else f"//{line.value}"):
+                yield _finding(artifact, _NAMELESS, host, [quoted(line.text)], route)
+                continue
             yield _finding(artifact, _ADDRESS, host, [quoted(line.text)], route)
     if versioned:
         yield _finding(artifact, _VERSIONED, "version control", _cut(versioned), route)
@@ -152,9 +182,7 @@ def _names(artifact: Artifact, parsed: list[RequirementLine], route: str) -> Ite
                 yield _finding(
                     artifact, rule, plain, [f"{quoted(line.text)}: {how.value} {target!r}"], route
                 )
-            elif (
-                plain not in popular() and distribution_of(plain) is None and line.kind is LineKind.NAME
-            ):
+            elif _is_unknown(plain) and line.kind is LineKind.NAME:
                 unknown.append(line.name)
         for flaw in flaws(line.name, line.pin) if line.pin else ():
             words = f"{quoted(line.text)}: {flaw.why}; fixed in {flaw.fixed} ({flaw.identifier})"

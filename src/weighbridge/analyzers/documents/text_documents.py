@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from weighbridge.analyzers.documents.documents import text_judges
 from weighbridge.analyzers.inspection import Context, Event
 from weighbridge.analyzers.texts.any_text import TextKind, look_at_text
+from weighbridge.analyzers.texts.told_installs import told_installs
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.limits import KIB, MIB
 from weighbridge.core.report import Coverage, Outcome
@@ -76,7 +77,10 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
             claimed = True
             yield from events
     whole = text if artifact.source.size <= _HEAD_BYTES else _decoded(_read(artifact, _LARGEST_BYTES))
-    yield from look_at_text(artifact, whole, _kind(artifact), context)
+    kind = _kind(artifact)
+    yield from look_at_text(artifact, whole, kind, context)
+    if kind in (TextKind.PROSE, TextKind.CODE):
+        yield from told_installs(artifact, whole, is_prose=kind is TextKind.PROSE)
     if not claimed:
         yield Coverage(
             path=artifact.path, format=Format.TEXT, outcome=Outcome.OPAQUE, detail=_unread(artifact)

@@ -94,6 +94,10 @@ _WATCHED: Final = (
     *("foreign_code", "watches_user"),
 )
 _LOADS_NATIVE: Final = ("ctypes.CDLL", "ctypes.cdll.LoadLibrary", "ctypes.PyDLL", "ctypes.WinDLL")
+_IMPORT_PATHS: Final = frozenset(
+    {"sys.path.append", "sys.path.insert", "sys.path.extend", "site.addsitedir"}
+)
+_IMPORTS_BY_NAME: Final = ("importlib.import_module", "__import__")
 _DESERIALIZES: Final = (
     "pickle.load",
     "dill.load",
@@ -155,6 +159,7 @@ def is_sink(name: str) -> bool:
     return (
         name in RUNS_TEXT
         or name in OPENS
+        or name in _IMPORT_PATHS
         or name.startswith((*_LOADS_NATIVE, *_DESERIALIZES))
         or is_writer_name(name)
         or has_any_sign(name, _SINK_SIGNS)
@@ -192,7 +197,11 @@ class _Judging:
             elif name.startswith(_DESERIALIZES):
                 yield from self._deserialized(flow)
             elif self.python.has(name, "imports_file"):
+                if name not in _IMPORTS_BY_NAME:
+                    yield from self._fetched_module(flow)
                 yield from self._fetched_file(flow)
+            elif name in _IMPORT_PATHS:
+                yield from self._fetched_module(flow)
         yield from self._imported()
         yield from self._together()
 
@@ -231,6 +240,13 @@ class _Judging:
             fetched = fetched or self.python.first(flow.sources, "fetches_hub")
             if fetched is not None:
                 yield told(FETCHED, "download-and-run", flow.call, f"runs what {fetched} fetched")
+
+    def _fetched_module(self, flow: Flow) -> Iterator[Told]:
+        """A file, or a folder on the path of imports, that comes from the hub."""
+        fetched = self.python.first(flow.sources, "fetches_hub")
+        if fetched is not None:
+            words = f"imports what {fetched} fetched"
+            yield told(FETCHED, "download-and-run", flow.call, words)
 
     def _run_variables(self, flow: Flow) -> frozenset[str]:
         """Local names of the file that a call runs; a module goes by a name of its own."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.texts.addresses import is_without_name
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB
@@ -23,6 +24,7 @@ _COMMAND: Final = (
 _OPENS_SHARE: Final = "SCR019"
 _RUNS_FETCHED: Final = "SCR002"
 _OF_BUILDS: Final = frozenset({_RUNS_FETCHED, "SCR004", "SCR005"})
+_URLS: Final = re.compile(r"(?i)\bhttps?://[^\s\"'|;)]{1,300}")
 _LARGEST_BYTES: Final = 2 * MIB
 _LINES: Final = 20_000
 _LINE_CHARS: Final = 8_192
@@ -33,6 +35,12 @@ _WORTH_A_LOOK: Final = re.compile(
     r"|bash\s+-[ic]|sh\s+-[ic]|python\d?\s+-c|stratum|certutil|bitsadmin|mshta|rundll32|schtasks|\.bashrc|\.profile|/etc/"
     r"|iex\b|invoke-|downloadstring|systemctl|launchctl|perl\s+-e|ruby\s+-r|xxd|openssl"
 )
+_ASKS_PORT: Final = re.compile(
+    r"""(?:\b(?:echo|printf|true)(?:[ \t]+-n)?(?:[ \t]+(?:""|''))?|:|\bcat[ \t]*<[ \t]*/dev/null)"""
+    r"""[ \t]*>[ \t]*["']?/dev/(?:tcp|udp)/[^\s"')]{1,200}["']?"""
+    r"""|(?<=[("'])<[ \t]*/dev/tcp/[^\s"')]{1,200}"""
+)
+"""An empty line to a port only asks whether somebody listens there."""
 _ONLY_SHOW: Final = frozenset(
     {"echo", "printf", "cat", "write-host", "write-output", "print", "read", "local", "log", ""}
 )
@@ -215,7 +223,7 @@ def _of_line(line: str, kind: ScriptKind) -> Iterator[tuple[str, str, str]]:
     from weighbridge.analyzers.executables.program_judgement import STAYS, judge_commands
     from weighbridge.formats.scripts.shell import read_shell
 
-    facts = read_shell(line)
+    facts = read_shell(_ASKS_PORT.sub("true", line))
     if {call.name for call in facts.calls} <= _ONLY_SHOW and not facts.nested:
         return
     from weighbridge.analyzers.executables.script_lines import judge_nested
@@ -235,7 +243,8 @@ def _build(artifact: Artifact, text: str, context: Context) -> Iterator[Finding]
             context.budget.check_time()
         for rule, word, why in _of_line(line, ScriptKind.BUILD):
             # Installers are fetched and run in builds every day; nothing else of this is.
-            key = (_BUILD, "fetches and runs") if rule in _OF_BUILDS else (rule, word)
+            is_ordinary = rule in _OF_BUILDS and not any(map(is_without_name, _URLS.findall(line)))
+            key = (_BUILD, "fetches and runs") if is_ordinary else (rule, word)
             groups.setdefault(key, []).append(f"{quoted(line[:300])}: {why}")
     for url, path in _ADDED.findall(text)[:_PATHS]:
         if _is_run(path, text):

@@ -45,6 +45,7 @@ from weighbridge.formats.scripts.python_source import parse, read_python
 
 _RUNS_FETCHED, _SHELL, _OUT_OF_SIGHT, _HIDDEN = "NBK004", "NBK005", "NBK006", "NBK007"
 _INSTALLS, _AT_START, _DRIVE, _STARTUP, _STARTS = "NBK008", "NBK009", "NBK010", "NBK011", "NBK012"
+_WHOLE_DRIVE: Final = "NBK014"
 _SETTING: Final = Setting(installs=_INSTALLS, fetches=_RUNS_FETCHED)
 _SHOWN: Final = 6
 _MOST_NESTED: Final = 200
@@ -72,6 +73,14 @@ _SENDS: Final = re.compile(
     r"|--upload-file|--data-binary)[ =]"
     r"|\bpyngrok\b|\bngrok\b|\brclone\s+(?:copy|sync)\b|\bscp\b[^\n]{0,200}/content/drive|\b(?:nc"
     r"|ncat)\s"
+)
+_WHOLE: Final = re.compile(
+    r"\b(?:os\s*\.\s*walk|rglob|glob|iglob|make_archive|zip|tar|7z|copytree|rclone|Path)\b[^\n]{0,120}?"
+    r"/content/\w*drive(?:/(?:MyDrive|My\\? Drive))?/?(?:\*{1,2}(?:/\*)*)?(?=[\s\"'),;]|$)"
+)
+_UPLOADS: Final = re.compile(
+    r"requests\s*\.\s*(?:post|put)\s*\([^)]{0,300}(?:files|data)\s*=|\bcurl\b[^\n]{0,300}\s(?:-F|-T|--form"
+    r"|--upload-file|--data-binary)[ =]|\brclone\s+(?:copy|sync)\b|\b(?:nc|ncat)\s|\bscp\s"
 )
 _LINE_MENTION: Final = re.compile(r"(?m)^line (\d+):")
 _SUFFIXES: Final = {
@@ -208,7 +217,12 @@ class _Judging:
         ]
         if sends:
             lines = [f"cell {mounting.number} mounts the drive of whoever runs it", *sends]
-            yield from self._lines(_DRIVE, "mounted drive", lines)
+            whole = [
+                f"{place}: {quoted(match[0])}" for place, text in texts if (match := _WHOLE.search(text))
+            ]
+            uploads = any(_UPLOADS.search(text) for _, text in texts)
+            rule = _WHOLE_DRIVE if whole and uploads else _DRIVE
+            yield from self._lines(rule, "mounted drive", [*lines, *whole])
 
     def _magics(self, parts: list[tuple[NotebookCell, CellParts]]) -> Iterator[Event]:
         fetched: list[str] = []

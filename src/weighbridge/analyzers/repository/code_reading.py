@@ -13,6 +13,7 @@ from weighbridge.analyzers.inspection import Context
 from weighbridge.analyzers.repository.view import RepositoryView
 from weighbridge.formats.scripts.facts import ScriptCall, Unknown
 from weighbridge.formats.scripts.python_calls import Imported, ModuleParts, module_parts
+from weighbridge.formats.scripts.python_linking import Linkable
 from weighbridge.formats.scripts.python_moments import RunsWhen
 from weighbridge.formats.scripts.python_scopes import PythonScope, python_scopes
 from weighbridge.formats.scripts.python_source import parse
@@ -100,6 +101,15 @@ class CodeReader:
                 self._kept.clear()
             self._kept[file] = self._read(file)
         return self._kept[file]
+
+    def linkable(self, file: str) -> Linkable | None:
+        """Parse one file and find what it imports; None when that can't be done."""
+        text = self.view.text(file)
+        tree = parse(text) if text is not None else None
+        if tree is None:
+            return None
+        parts, _ = self._resolved(file, module_parts(tree))
+        return Linkable(file, tree, parts.imports)
 
     def _read(self, file: str) -> CodeModule:
         text = self.view.text(file)

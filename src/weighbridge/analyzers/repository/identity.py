@@ -25,6 +25,7 @@ from weighbridge.knowledge.known_names import (
     organisation_likeness,
     owner_words,
     repository_likeness,
+    says_official,
 )
 
 _IMITATES, _NEAR_OWNER, _ADDED_WORD, _NEAR_MODEL = "IDN001", "IDN002", "IDN003", "IDN004"
@@ -63,7 +64,7 @@ def _named(name: str, repo_id: str) -> Iterator[Finding]:
     """Yield what a repository's name is made to look like, the gravest only."""
     likeness = repository_likeness(repo_id)
     if likeness is not None:
-        yield _finding(_rule_of(likeness), name, repo_id, _words(repo_id, likeness))
+        yield _finding(_rule_of(likeness, repo_id), name, repo_id, _words(repo_id, likeness))
         return
     owner, _, model = repo_id.rpartition("/")
     near = model_likeness(model) if not is_known_organisation(owner) else None
@@ -73,12 +74,13 @@ def _named(name: str, repo_id: str) -> Iterator[Finding]:
         yield _finding(rule, name, repo_id, evidence)
 
 
-def _rule_of(likeness: RepositoryLikeness) -> str:
+def _rule_of(likeness: RepositoryLikeness, repo_id: str) -> str:
     match likeness.trick:
-        case Trick.SCRIPT:
+        case Trick.SCRIPT | Trick.GLYPHS:
             return _IMITATES
         case Trick.ADDED:
-            return _ADDED_WORD
+            is_claim = likeness.is_model and says_official(repo_id.partition("/")[0])
+            return _IMITATES if is_claim else _ADDED_WORD
         case _:
             return _IMITATES if likeness.is_model else _NEAR_OWNER
 
@@ -190,7 +192,7 @@ def _named_owner(words: str) -> str | None:
         if is_known_organisation(word):
             return word
         likeness = organisation_likeness(word) if len(word) > 3 else None
-        if likeness is not None and likeness.trick in (Trick.LOOKS, Trick.ADDED):
+        if likeness is not None and likeness.trick in (Trick.GLYPHS, Trick.LOOKS, Trick.ADDED):
             return likeness.known
     return None
 

@@ -16,6 +16,7 @@ from weighbridge.analyzers.repository.view import RepositoryView
 
 JUDGES: Final = (
     "remote_code",
+    "across_files",
     "template_copies",
     "tokenizer_copies",
     "names",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Final
 
 from weighbridge.analyzers.documents.signature_bundles import signer_words
@@ -31,17 +32,25 @@ from weighbridge.formats.documents.model_signature import ModelSignature, is_bun
 _CHANGED, _UNSIGNED_CODE, _UNSIGNED, _MISSING = "SIG006", "SIG007", "SIG008", "SIG009"
 _HIDES_CODE, _HIDES_WEIGHTS, _HOLES = "SIG010", "SIG011", "SIG012"
 _INVALID, _STRANGER, _VALID, _NONE = "SIG013", "SIG014", "SIG015", "SIG016"
+_OTHER_SET = "SIG017"
+_NO_BUNDLE = "SIG003"
+_SIGNATURE_NAME: Final = "model.sig"
 _SIGNATURE: Final = "SIG001"
 """What the file that is a signature of a model was found to be, by its content."""
 _LARGEST: Final = 96 * MIB
 _MOST: Final = 50
+_SMALLEST: Final = 40
+"""No signature of any kind is as short, a bare one included."""
 
 
 def judge(view: RepositoryView, context: Context) -> Iterator[Event]:
     """Judge each signature of a model, with the files that it lists and those that it does not."""
     seen = 0
+    strangers: list[tuple[str, Finding]] = []
+    valid: list[str] = []
     for name in view.files:
         if not any(one.rule == _SIGNATURE and len(one.path) == 1 for one in view.findings(name)):
+            yield from _empty(view, name)
             continue
         signature = _signature(view, name)
         if signature is None:
@@ -50,7 +59,16 @@ def judge(view: RepositoryView, context: Context) -> Iterator[Event]:
         if seen > _MOST:
             yield _row(name, Outcome.LIMITED, f"more than {_MOST} signatures; the rest was not compared")
             return
-        yield from _judged(view, name, signature, context)
+        for event in _judged(view, name, signature, context):
+            folder = str(PurePosixPath(name).parent)
+            if isinstance(event, Finding) and event.rule == _STRANGER:
+                strangers.append((folder, event))
+                continue
+            if isinstance(event, Finding) and event.rule == _VALID:
+                valid.append(folder)
+            yield event
+    # Somebody else may sign as well where whom you trust has signed.
+    yield from (event for folder, event in strangers if folder not in valid)
     if seen == 0 and view.trust.is_given:
         yield Finding(
             rule=_NONE,
@@ -58,6 +76,15 @@ def judge(view: RepositoryView, context: Context) -> Iterator[Event]:
             subject="no signature",
             evidence="you gave something to verify signatures with, and no file of the target is one",
         )
+
+
+def _empty(view: RepositoryView, name: str) -> Iterator[Finding]:
+    """A file that goes by the name of a signature, and that nothing was seen in."""
+    size = view.files[name].size_bytes
+    if PurePosixPath(name).name != _SIGNATURE_NAME or size is None or size > _SMALLEST:
+        return
+    if not view.findings(name):
+        yield _finding(_NO_BUNDLE, name, "no signature", f"{size:,} bytes that are no signature")
 
 
 def _signature(view: RepositoryView, name: str) -> ModelSignature | None:
@@ -77,6 +104,7 @@ def _judged(
 ) -> Iterator[Event]:
     found = compare(view, name, signature, context)
     yield from _told(name, found)
+    yield from _other_set(view, name, found)
     if view.trust.is_given:
         yield from _verified(view, name, signature, found)
 
@@ -102,6 +130,25 @@ def _told(name: str, found: Comparison) -> Iterator[Event]:
     ):
         if left_out:
             yield _finding(rule, name, ", ".join(left_out[:3]), _names(left_out))
+
+
+def _other_set(view: RepositoryView, name: str, found: Comparison) -> Iterator[Finding]:
+    """A valid list of other files than these proves nothing of these."""
+    missing = found.with_fate(Fate.MISSING)
+    if missing and len(missing) == len(found.fates):
+        prefix = f"{found.root}/" if found.root else ""
+        beside = [
+            one for one in view.files if one.startswith(prefix) and (runs_code(one) or is_weights(one))
+        ]
+        if beside:
+            words = f"none of the {len(missing):,} files that it lists is here, and these are:"
+            yield _finding(_OTHER_SET, name, "other model", f"{words}\n{_names(beside)}")
+    elif view.trust.is_given:
+        weights = [one for one in found.unsigned if is_weights(one)]
+        if weights:
+            yield _finding(_OTHER_SET, name, "more weights", f"it does not list\n{_names(weights)}")
+        if missing:
+            yield _finding(_OTHER_SET, name, "fewer files", f"not here\n{_names(missing)}")
 
 
 def _verified(

@@ -96,10 +96,26 @@ def compare(view: RepositoryView, name: str, signature: ModelSignature, context:
             found.fates[full] = Fate.MISSING
         else:
             found.fates[full] = _fate(view, file, parts, purse, context)
+    if signature.follows_links:
+        _follow_links(by_file, found)
     is_folder = all(one.name != "." for one in signature.signed)
     if is_folder and any(fate is not Fate.MISSING for fate in found.fates.values()):
         _sort_out(view, name, signature, found)
     return found
+
+
+def _follow_links(by_file: Mapping[str, list[Signed]], found: Comparison) -> None:
+    """A link to another signed file is signed as that file is, and is no file of the target."""
+    known = {
+        tuple((one.digest, one.part) for one in parts)
+        for name, parts in by_file.items()
+        if found.fates[_joined(found.root, name)] is not Fate.MISSING
+    }
+    for name, parts in by_file.items():
+        full = _joined(found.root, name)
+        content = tuple((one.digest, one.part) for one in parts)
+        if found.fates[full] is Fate.MISSING and content in known:
+            del found.fates[full]
 
 
 def runs_code(name: str) -> bool:

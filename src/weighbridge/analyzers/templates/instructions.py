@@ -53,6 +53,9 @@ _LONG_MESSAGE: Final = 3
 _ADDRESS: Final = re.compile(
     r"\b(?:https?|ftp)://|\bwww\.|\b[\w-]{1,63}\.(?:com|org|net|io|dev|xyz|app|ru|cn)\b"
 )
+_INSTALLS: Final = re.compile(
+    r"\b(?:pip3?|npm|yarn|conda|brew|apt(?:-get)?|cargo|gem|go|docker|helm)\s+(?:install|i|pull|get|add|run)\b"
+)
 _CALL: Final = re.compile(r'<tool_call>|<\|tool_call|\[TOOL_CALLS\]|<function=|"name"\s*:\s*"\w')
 _ACTIVE: Final = re.compile(r"<(?:script|img|iframe|a|link|form)\b|!\[[^\]\n]{0,200}\]\(", re.IGNORECASE)
 
@@ -172,6 +175,8 @@ def _rewritten(place: Place, rewrite: Rewrite) -> Finding | None:
     evidence = f"{rewrite.expression}\n{shown(rewrite.old)} becomes {shown(rewrite.new)}"
     subject = f"{rewrite.old} {rewrite.new}"
     if _ADDRESS.search(rewrite.old) or _ADDRESS.search(rewrite.new):
+        return place.finding(_ADDRESSES, subject, evidence, line=rewrite.line)
+    if _INSTALLS.search(rewrite.old) or _INSTALLS.search(rewrite.new):
         return place.finding(_ADDRESSES, subject, evidence, line=rewrite.line)
     if rewrite.old.strip().lower() == "http" or "://" in rewrite.old:
         return place.finding(_ADDRESSES, subject, evidence, line=rewrite.line)

@@ -14,7 +14,9 @@ from weighbridge.formats.documents.hidden_text import Hidden, find_hidden, has_i
 from weighbridge.formats.templates.facts import Emission
 from weighbridge.knowledge.chat_templates import ChatTemplates
 
-_DEMANDS, _ADDRESS, _INVISIBLE, _ENCODED, _ASIDE = "TPL012", "TPL013", "TPL014", "TPL015", "TPL016"
+_DEMANDS, _ADDRESS, _INVISIBLE, _ENCODED, _ASIDE, _HARMS = (
+    "TPL012", "TPL013", "TPL014", "TPL015", "TPL016", "TPL023"
+)  # fmt: skip
 _URL: Final = re.compile(
     r"\b(?:https?|ftp|wss?)://([^\s/'\"<>)\]}…]{1,200})[^\s'\"<>)\]}…]{0,300}", re.IGNORECASE
 )
@@ -35,6 +37,7 @@ _MARKUP: Final = re.compile(
 _BLANKS: Final = re.compile(r"\s{20,}")
 _BLOB: Final = re.compile(r"(?<![\w+/=])[A-Za-z0-9+/_-]{32,}={0,2}(?![\w+/])")
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_SENTENCE: Final = re.compile(r"[.!?]\s|\n\n")
 _LEAST_WORDS: Final = 3
 _NEAR_CHARS: Final = 200
 _LOUD: Final = frozenset({Hidden.TAGS, Hidden.SELECTORS, Hidden.ZERO_WIDTH_RUN, Hidden.OVERRIDE})
@@ -51,10 +54,11 @@ def literal_findings(
     for emission in emissions:
         for told in (
             *_demands(place, emission, tables),
+            *_harms(place, emission, tables),
             *_addresses(place, emission, tables),
             *_hidden(place, emission),
             *_encoded(place, emission),
-            *_aside(place, emission),
+            *_aside(place, emission, tables),
         ):
             if told is not None:
                 yield told
@@ -78,6 +82,26 @@ def _demands(place: Place, emission: Emission, tables: ChatTemplates) -> Iterato
             yield _told(place, _DEMANDS, emission, what, found.start(), found[0])
 
 
+def _harms(place: Place, emission: Emission, tables: ChatTemplates) -> Iterator[Finding | None]:
+    """What turns the model against its user, unless the sentence forbids it."""
+    text = emission.text
+    for found in tables.harm.finditer(text):
+        before = _SENTENCE.split(text[max(0, found.start() - _NEAR_CHARS) : found.start()])[-1]
+        if not tables.forbids.search(before):
+            what = "turns the model against its user"
+            yield _told(place, _HARMS, emission, what, found.start(), found[0][:80])
+            break
+    if emission.begins_answer and (agreed := tables.compliance.search(text)):
+        what = "begins the answer with consent to whatever was asked"
+        yield _told(place, _HARMS, emission, what, agreed.start(), agreed[0])
+    for led in tables.endorsement.finditer(text):
+        before = _SENTENCE.split(text[max(0, led.start() - _NEAR_CHARS) : led.start()])[-1]
+        if "://" not in led[0] and not tables.forbids.search(before):
+            what = "tells the model to use an address"
+            yield _told(place, _DEMANDS, emission, what, led.start(), led[0][:80])
+            return
+
+
 def _addresses(place: Place, emission: Emission, tables: ChatTemplates) -> Iterator[Finding | None]:
     text = emission.text
     for found in _URL.finditer(text):
@@ -85,7 +109,7 @@ def _addresses(place: Place, emission: Emission, tables: ChatTemplates) -> Itera
         if host.startswith(_SCHEMAS):
             continue
         near = text[max(0, found.start() - _NEAR_CHARS) : found.start()]
-        sentence = re.split(r"[.!?]\s|\n\n", near)[-1]
+        sentence = _SENTENCE.split(near)[-1]
         if tables.placement.search(sentence):
             what = "tells the model to use an address"
             yield _told(place, _DEMANDS, emission, what, found.start(), found[0])
@@ -126,12 +150,13 @@ def _decoded(blob: str) -> str | None:
     return text if is_clean and len(_WORD.findall(text)) >= _LEAST_WORDS else None
 
 
-def _aside(place: Place, emission: Emission) -> Iterator[Finding | None]:
+def _aside(place: Place, emission: Emission, tables: ChatTemplates) -> Iterator[Finding | None]:
     text = emission.text
     begin = text.find("<!--")
     comment = text[begin + 4 : begin + _COMMENT_CHARS].partition("-->")[0] if begin >= 0 else ""
     if len(_WORD.findall(comment)) >= _LEAST_WORDS:
-        yield _told(place, _ASIDE, emission, "a comment of HTML", begin, comment[:80])
+        rule = _DEMANDS if tables.instruction.search(comment) else _ASIDE
+        yield _told(place, rule, emission, "a comment of HTML", begin, comment[:80])
     for blanks in _BLANKS.finditer(text):
         is_far = blanks[0].count("\n") >= _FAR_LINES or blanks.end() - blanks.start() >= _FAR_CHARS
         behind = text[blanks.end() : blanks.end() + _COMMENT_CHARS]

@@ -14,16 +14,29 @@ from typing import Final
 
 from weighbridge.analyzers.configuration.config_trees import items_of
 from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.templates.literal_texts import literal_findings
 from weighbridge.analyzers.templates.template_findings import Place, Use
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.formats.documents.strict_json import Json
 from weighbridge.formats.kinds import Format
+from weighbridge.formats.templates.facts import Emission
+from weighbridge.knowledge.chat_templates import installed_chat_templates
 
 _KEYS: Final = frozenset(
     {"chat_template", "chat_templates", "additional_chat_templates", "default_chat_template"}
     | {"tool_chat_template", "custom_chat_template", "chat_template_jinja", "tokenizer.chat_template"}
 )
+_SYSTEM_KEYS: Final = frozenset(
+    {"system_prompt", "system_message", "default_system_prompt", "default_system_message"}
+    | {"systemprompt", "llm.prediction.systemprompt", "pre_prompt", "system"}
+)
+_QUERY_PROMPTS: Final = "config_sentence_transformers.json"
+_RUNTIME_FILES: Final = re.compile(
+    r"(?:^|/)(?:(?:tokenizer_|processor_|generation_)?config|mlc-chat-config|params|config_sentence_transformers"
+    r"|[^/]+\.preset)\.json\Z|(?:^|/)(?:characters|instruction-templates|personas?)/[^/]+\.ya?ml\Z"
+)
+"""Configurations that a runtime takes prompts from. Elsewhere, one is an example."""
 _PROMPT: Final = "chat_template"
 """Stands for the key of what a prompt of LangChain says is Jinja."""
 _FORMATS: Final = frozenset({"jinja2", "jinja"})
@@ -39,6 +52,7 @@ _MOST_EXPRESSIONS: Final = 500
 _MOST_CHARS: Final = 1 << 20
 _LONGEST_EXPRESSION: Final = 64_000
 _MOST_NODES: Final = 4_000_000
+_MOST_PROMPT_NODES: Final = 200_000
 _ROWS: Final = 200
 """A list that is longer holds data, which nobody renders."""
 
@@ -49,6 +63,7 @@ class _Found:
 
     chats: dict[str, str] = field(default_factory=dict)
     expressions: dict[str, str] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
     chars: int = 0
     is_cut: bool = False
 
@@ -66,13 +81,14 @@ class _Found:
 
 def judge_tree(artifact: Artifact, tree: Json, context: Context) -> Iterator[Event] | None:
     """Judge the document when it holds templates."""
-    if not _has_marks(tree):
+    said = _system_prompts(artifact.name.lower(), tree)
+    if not said and not _has_marks(tree):
         return None
-    found = _Found()
+    found = _Found(said=said)
     for route, text, is_chat in _texts(tree):
         if is_chat or (len(text) <= _LONGEST_EXPRESSION and _SUSPICIOUS.search(text)):
             found.add(text, route, is_chat=is_chat)
-    if not found.chats and not found.expressions:
+    if not found.chats and not found.expressions and not said:
         return None
     return _judged(artifact, found, context)
 
@@ -83,10 +99,40 @@ def _judged(artifact: Artifact, found: _Found, context: Context) -> Iterator[Eve
     for table, use in ((found.chats, Use.CHAT), (found.expressions, Use.EXPRESSION)):
         for text, route in table.items():
             yield from judge_template(Place(artifact, route, route, use), text, context)
+    for text, route in found.said.items():
+        emission = Emission(text, 0, "", (), begins_answer=False)
+        place = Place(artifact, route, route, Use.CHAT)
+        yield from literal_findings(place, (emission,), installed_chat_templates())
     if found.is_cut:
         most = f"{_MOST_TEMPLATES} templates or {_MOST_EXPRESSIONS} expressions"
         detail = f"more than {most}: not all of them were read"
         yield Coverage(path=artifact.path, format=Format.TEXT, outcome=Outcome.LIMITED, detail=detail)
+
+
+def _system_prompts(name: str, tree: Json) -> dict[str, str]:
+    """Texts, with their routes, that a runtime puts before every dialogue or query."""
+    if _RUNTIME_FILES.search(name) is None:
+        return {}
+    is_prompts = name.endswith(_QUERY_PROMPTS)
+    keys = _SYSTEM_KEYS if name.endswith(".json") else _SYSTEM_KEYS | {"context"}
+    found: dict[str, str] = {}
+    pending: list[tuple[str, bool, Json]] = [("", False, tree)]
+    for _ in range(_MOST_PROMPT_NODES):
+        if not pending:
+            break
+        route, is_prompt, value = pending.pop()
+        if isinstance(value, str):
+            if is_prompt and " " in value and len(found) < _MOST_TEMPLATES:
+                found.setdefault(value, route)
+        elif isinstance(value, Mapping):
+            stated = value.get("key")
+            is_field = isinstance(stated, str) and stated.lower() in keys
+            for key, inner in value.items():
+                said = key.lower() in keys or (is_prompts and (key == "prompts" or is_prompt))
+                pending.append((_below(route, key), said or (is_field and key == "value"), inner))
+        elif isinstance(value, Sequence) and len(value) <= _ROWS:
+            pending.extend((_below(route, str(at)), False, item) for at, item in enumerate(value))
+    return found
 
 
 def _has_marks(tree: Json) -> bool:

@@ -69,6 +69,22 @@ def known_of(url: str) -> frozenset[Known]:
     return known_address(host, path)
 
 
+def is_without_name(url: str) -> bool:
+    """True for a public number in place of a host, and for places where anybody leaves files.
+
+    What is fetched there and run has no owner who could be asked, in a text or in a build. Shorteners
+    are left out: builds have used them for well-known installers.
+    """
+    host, path = _split(url)
+    if _is_address_of_own(host):
+        return False
+    return _NUMBER_HOST.match(host) is not None or Known.EXCHANGE in known_address(host, path)
+
+
+def _is_address_of_own(host: str) -> bool:
+    return not host or _OWN_HOST.match(host) is not None or _VARIABLE.search(host) is not None
+
+
 def _first_url(text: str) -> str:
     found = re.search(r"https?://[^\s|\"'<>)`\\]{1,300}", text)
     return found.group() if found is not None else ""

@@ -37,6 +37,18 @@ _ABOUT_ATTACKS: Final = re.compile(
 )
 _INJECTIONS: Final = frozenset({"TXT010", "TXT011", "TXT012", "TXT013"})
 _GROUP: Final = len("TXT01")
+_ORDERS: Final = frozenset(
+    {
+        ("TXT011", "instruction override"),
+        ("TXT011", "instruction override in another language"),
+        ("TXT011", "verdict dictated"),
+        ("TXT011", "verdict dictated to a scanner"),
+        ("TXT011", "secrecy from the user"),
+        ("TXT022", "image link that carries data away"),
+    }
+)
+_TOGETHER: Final = "TXT010"
+_CLOSE: Final = 400
 _DESCRIPTION: Final = re.compile(
     r"[\"']?(?:[\w.-]{0,40}(?:description|comment|summary|notes?|readme|license|author|title|about|help|tooltip|usage|message|abstract))"
     r"[\"']?\s{0,4}[:=]\s{0,4}[\"'|>]",
@@ -88,6 +100,7 @@ def phrase_findings(artifact: Artifact, passage: Passage, kind: TextKind) -> Ite
         pattern = tables.patterns[number]
         if kind in pattern.kinds:
             search.look(pattern, found[number])
+    search.join()
     for (rule, name), tally in search.tallies.items():
         count = len(tally.indexes)
         times = "" if count == 1 else f", {count:,} times"
@@ -124,6 +137,22 @@ class _Search:
                 if matches >= _MOST_MATCHES:
                     return
 
+    def join(self) -> None:
+        """Make one order of two that stand together: each for itself may be talk about such orders."""
+        orders = [(key, index) for key in _ORDERS & self.tallies.keys() for index in self._plain(key)]
+        close = {
+            key
+            for key, index in orders
+            for other, at in orders
+            if key != other and abs(index - at) <= _CLOSE
+        }
+        for key in sorted(close):
+            self.tallies[(_TOGETHER, key[1])] = self.tallies.pop(key)
+
+    def _plain(self, key: tuple[str, str]) -> list[int]:
+        """Where a phrase stands that nobody quotes or shows."""
+        return [index for index in self.tallies[key].indexes if self._place_at(index) is Place.PROSE]
+
     def _is_told(self, pattern: TextPattern, match: re.Match[str]) -> bool:
         """True within what an earlier pattern of its group, which is the more serious one, has told."""
         start, stop = match.span()
@@ -146,9 +175,12 @@ class _Search:
         return rule_of(rule, pattern.check, match), place
 
     def _place(self, match: re.Match[str]) -> Place:
+        return self._place_at(match.start())
+
+    def _place_at(self, index: int) -> Place:
         if self._places is None:
             self._places = self._read_places()
-        return self._places.at(match.start())
+        return self._places.at(index)
 
     def _read_places(self) -> _Places:
         if self._kind is TextKind.PROSE:

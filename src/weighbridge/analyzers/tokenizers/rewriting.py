@@ -25,6 +25,9 @@ _GROUP: Final = re.compile(r"\$\{?\w+\}?|\\\d")
 _NOT_LITERAL: Final = re.compile(
     r"\\[pP]\{[^}]*\}|\\[xu]\{?[0-9A-Fa-f]+\}?|\\.|\(\?[^)]*?[:=!>]|\[[^\]]*\]|\{[\d,]+\}"
 )
+_HOST: Final = re.compile(
+    r"(?<![\w@.-])(?:[a-z0-9][\w-]{1,60}\.){1,4}(?:com|org|net|io|dev|app|ru|cn|xyz|top|info|invalid|onion|site)\b"
+)
 _LONG_WORD: Final = 4
 _DROPPED_WORD: Final = 3
 
@@ -50,8 +53,8 @@ def rewriting_findings(telling: Telling, step: Step, known: frozenset[str]) -> I
         place = f"{step.kind} in the {step.stage.value.replace('_', '-')}"
         subject, shown = f"{step.stage.value} {one.content or one.pattern}", _shown(one)
         found = list(sightings(one.content))
-        if found:
-            kinds = ", ".join(sighting.kind for sighting in found)
+        if found or _HOST.search(one.content):
+            kinds = ", ".join(sighting.kind for sighting in found) or "a host"
             yield from telling.one(INSERTS, subject, f"{place} {shown}: {kinds}", route=step.route)
         elif one.content not in known and one.pattern not in known:
             rule = _rule(step.stage, one)

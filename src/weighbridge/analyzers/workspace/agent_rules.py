@@ -16,9 +16,12 @@ from weighbridge.core.limits import MIB
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.documents.hidden_text import Hidden, find_hidden, has_invisible
 from weighbridge.knowledge.locate import signatures_dir
+from weighbridge.knowledge.packages import is_known_place
 from weighbridge.knowledge.script_patterns import ScriptPattern, load_script_patterns
 
-_HIDDEN, _RUNS = "DEV017", "DEV018"
+_HIDDEN, _RUNS, _EACH = "DEV017", "DEV018", "DEV038"
+_BEHIND: Final = "DEV037"
+_URL: Final = re.compile(r"https?://[^\s|`\"'<>)]{1,300}")
 _BASES: Final = frozenset(
     {
         "claude.md",
@@ -62,6 +65,13 @@ _ABOUT: Final = re.compile(
     r"|attacks?|untrusted|malicious|says?|claims?|asks? you|tries|trying|adversar\w+|jailbreaks?"
     r"|block\w*|patterns?)\b[^.!?]{0,80}$"
 )
+_EACH_TIME: Final = re.compile(
+    r"(?i)\b(?:always|every (?:time|session|task|commit)|whenever|when the user asks"
+    r"|before (?:each|every|any|answering|responding)"
+    r"|at the (?:start|beginning) of (?:each|every|any))\b"
+    r"[^\x00]{0,200}?`?\b(?:curl|wget|iwr|irm)\b[^|\n]{0,120}?(?P<url>https?://(?!localhost|127\.|0\.0\.0\.0)[^\s|`\"']{1,300})"
+    r"[^|\n`]{0,60}\|\s{0,4}(?:sudo\s+)?(?:(?:ba|z|da)?sh|python[\d.]*(?!\s+-m)|node|perl|iex)\b"
+)
 _ORDERS: Final = re.compile(
     r"(?i)\b(?:you must|always|never|when (?:asked|generating|writing)|the (?:assistant|agent"
     r"|model) (?:must|should)|add (?:the|a) (?:following )?script)\b"
@@ -88,7 +98,8 @@ def _patterns() -> tuple[ScriptPattern, ...]:
 
 def _judged(artifact: Artifact, context: Context) -> Iterator[Event]:
     data = bytes(artifact.source.read_at(0, min(artifact.source.size, _LARGEST)))
-    text = data.decode("utf-8-sig", "backslashreplace")
+    is_wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    text = data.decode("utf-16" if is_wide else "utf-8-sig", "backslashreplace")
     if has_invisible(text):
         hidden = [one for one in find_hidden(text) if one.kind is not Hidden.STRAY]
         if hidden:
@@ -101,7 +112,13 @@ def _judged(artifact: Artifact, context: Context) -> Iterator[Event]:
     for pattern in _patterns():
         context.budget.check_time()
         match = next(
-            (one for one in pattern.pattern.finditer(flat) if not _is_about(flat, one.start())), None
+            (
+                one
+                for one in pattern.pattern.finditer(flat)
+                if not _is_about(flat, one.start())
+                and not (pattern.rule == _BEHIND and _is_of_known(one[0]))
+            ),
+            None,
         )
         if match is not None:
             groups.setdefault((pattern.rule, pattern.why), []).append(quoted(match[0]))
@@ -115,6 +132,13 @@ def _judged(artifact: Artifact, context: Context) -> Iterator[Event]:
             "comment",
             [f"an order in a comment that is not shown: {one}" for one in secret[:5]],
         )
+    each_time = [
+        quoted(match[0])
+        for match in _EACH_TIME.finditer(flat)
+        if not _is_about(flat, match.start()) and not is_known_place(match["url"])
+    ]
+    if each_time:
+        yield _finding(artifact, _EACH, "fetched and run each time", each_time[:5])
     commands = list(_commands(text))
     yield from command_findings(artifact, commands, Setting(fetches=_RUNS, fetched=_RUNS))
 
@@ -128,6 +152,11 @@ def _comments(text: str) -> Iterator[str]:
             return
         yield text[at + 4 : min(end, at + 4_000)]
         at = text.find("<!--", end)
+
+
+def _is_of_known(text: str) -> bool:
+    """True when every address in a text belongs to somebody who can be named."""
+    return all(map(is_known_place, _URL.findall(text)))
 
 
 def _is_about(text: str, start: int) -> bool:

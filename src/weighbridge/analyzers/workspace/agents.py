@@ -41,6 +41,9 @@ _ADDRESSES: Final = re.compile(
     r"|PIP_INDEX_URL|UV_INDEX_URL|PIP_EXTRA_INDEX_URL"
     r"|UV_EXTRA_INDEX_URL|UV_DEFAULT_INDEX|NPM_CONFIG_REGISTRY)\Z"
 )
+_OWN_SETTINGS: Final = re.compile(
+    r"(?:^|/)(?:\.(?:claude|gemini|qwen|codex)/)?settings(?:\.local)?\.json\Z"
+)
 _OWNERS: Final = re.compile(
     r"(?i)\Ahttps?://(?:[\w-]+\.)*(?:anthropic\.com|openai\.com|azure\.com|googleapis\.com"
     r"|amazonaws\.com|huggingface\.co|pypi\.org"
@@ -67,6 +70,13 @@ def is_agent_settings(tree: Mapping[str, Json]) -> bool:
             isinstance(tree.get("permissions"), Mapping)
             and bool({"allow", "defaultMode"} & mapping(tree["permissions"]).keys())
         )
+    )
+
+
+def redirects_agent(name: str, tree: Mapping[str, Json]) -> bool:
+    """True for settings of an agent, by their place, that name the host it is to speak to."""
+    return _OWN_SETTINGS.search(name.lower()) is not None and any(
+        map(_ADDRESSES.match, mapping(tree.get("env")))
     )
 
 
@@ -127,8 +137,8 @@ def _servers(artifact: Artifact, servers: Mapping[str, Json]) -> Iterator[Findin
             program = line.split()[0].rpartition("/")[2].lower()
             if program in _PACKAGE_RUNNERS:
                 packages.append(f"{quoted(name)}: {quoted(line)}")
-        for key in ("url", "serverUrl", "httpUrl"):
-            address = text(server.get(key))
+        given = [word for word in texts_of(server.get("args")) if _PLAIN_ADDRESS.match(word)]
+        for address in [*(text(server.get(key)) for key in ("url", "serverUrl", "httpUrl")), *given]:
             if address:
                 (odd if _PLAIN_ADDRESS.match(address) else packages).append(
                     f"{quoted(name)}: {quoted(address)}"

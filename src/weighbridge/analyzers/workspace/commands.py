@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Final
 
 from weighbridge.analyzers.executables.program_judgement import FETCHED, STAYS, malicious_commands
+from weighbridge.analyzers.texts.addresses import is_without_name
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.formats.anomaly import quoted
@@ -39,7 +40,10 @@ _INLINE_DOUBTS: Final = re.compile(
     r"(?i)https?[:'\"]|base64|\beval\b|\bexec\b|child_process|atob|fromcharcode|\bsocket\b|urllib"
     r"|requests|fetch\(|\bnet\b"
 )
-_TRICKS: Final = re.compile(r"(?i)\bbase64\s+-|\bosascript\b|\bmshta\b|\brundll32\b|\bcertutil\b")
+_TRICKS: Final = re.compile(
+    r"(?i)\bbase64\s+-|\bosascript\b(?!\s+-e\s+.{0,3}\bdisplay (?:notification|alert)\b)"
+    r"|\bmshta\b|\brundll32\b|\bcertutil\b"
+)
 _DISGUISED: Final = re.compile(
     r"(?i)(?:^|[\s;&|(\"'/])(?:node|python[\d.]*|(?:ba|z|da)?sh|perl|ruby|php|deno|bun"
     r"|source)(?:\.exe)?\s+(?:-\w+\s+)*"
@@ -53,6 +57,13 @@ _HIDDEN_PLACE: Final = re.compile(
     r"\.(?:vscode|idea|git|github|cursor|devcontainer|fonts?|assets)/(?:[\w-]+/)*[\w-]+(?=[\s\"';&|]|$)"
 )
 _HIDDEN_FILE: Final = "DEV003"
+_SHOWS: Final = re.compile(r"\|\s{0,4}python[\d.]{0,5}\s{1,4}-m\s{1,4}json\.tool\b")
+_SENDS_ENVIRONMENT: Final = re.compile(
+    r"(?i)\b(?:node|bun|deno)\b(?=.{0,2000}\bJSON\.stringify\(\s*process\.env\s*\))"
+    r"(?=.{0,2000}\b(?:https?['\"]?\)?\.(?:get|request)|fetch|axios)\b).{0,2000}https?://(?!localhost|127\.)"
+    r"|\bpython[\d.]*\s+-c\b(?=.{0,2000}\b(?:dict|str|repr|dumps|urlencode)\(\s*(?:dict\(\s*)?os\.environ\b)"
+    r"(?=.{0,2000}\b(?:urlopen|requests\.\w+|httpx\.\w+)\().{0,2000}https?://(?!localhost|127\.)"
+)
 _WORTH_READING: Final = re.compile(
     r"(?i)curl|wget|fetch|/dev/(?:tcp|udp)|\bnc\b|ncat|socat|base64|eval|powershell|pwsh|crontab"
     r"|authorized_keys|mkfifo"
@@ -96,6 +107,8 @@ class Weighed:
 
     weight: Weight
     told: tuple[Told, ...] = ()
+    is_nameless: bool = False
+    """What it fetches comes from a bare number or from a place where anybody leaves files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,7 @@ class Setting:
 
 def weigh(line: str) -> Weighed:
     """Say what a command line is."""
-    line = line[:_LINE_CHARS]
+    line = _SHOWS.sub("", line[:_LINE_CHARS])
     told = list(dict.fromkeys(_harms(line)))
     if told and {one.rule for one in told} == {FETCHED}:
         addresses = _URL.findall(line)
@@ -132,7 +145,7 @@ def weigh(line: str) -> Weighed:
         if all(map(is_known_place, addresses)):
             return Weighed(Weight.FETCHES)
     if told:
-        return Weighed(Weight.HARMFUL, tuple(told))
+        return Weighed(Weight.HARMFUL, tuple(told), any(map(is_without_name, _URL.findall(line))))
     return Weighed(Weight.DOUBTFUL if _is_doubtful(line) else Weight.ORDINARY)
 
 
@@ -152,6 +165,8 @@ def _harms(line: str) -> Iterator[Told]:
         yield Told(_HIDDEN_FILE, "disguised program", "runs a file that is not named as a program")
     if not _WORTH_READING.search(line):
         return
+    if _SENDS_ENVIRONMENT.search(line):
+        yield Told("SCR003", "sends the environment", "sends all environment variables to another host")
     for pattern in installed_script_patterns():
         if pattern.languages & {"shell", "windows"} and pattern.pattern.search(line):
             yield Told(pattern.rule, pattern.why, pattern.why)
@@ -193,7 +208,8 @@ def _rules(weighed: Weighed, setting: Setting) -> Iterator[tuple[str, str, str]]
             if setting.ordinary is not None:
                 yield setting.ordinary, "command", ""
             for one in weighed.told:
-                rule = setting.fetched if one.rule == FETCHED and setting.fetched else one.rule
+                is_placed = one.rule == FETCHED and setting.fetched and not weighed.is_nameless
+                rule = setting.fetched if is_placed and setting.fetched else one.rule
                 yield rule, one.kind, one.evidence
         case _:
             return

@@ -130,7 +130,7 @@ def _toml(artifact: Artifact, base: str) -> Iterator[Event]:
     if base in _LOCKS:
         lines = list(_locked(tree))
         for finding in requirement_findings(artifact, lines, "/package"):
-            if finding.rule not in _QUIET_IN_LOCKS:
+            if isinstance(finding, Finding) and finding.rule not in _QUIET_IN_LOCKS:
                 yield finding
         return
     yield from requirement_findings(artifact, list(_declared(tree, base)), "/dependencies")

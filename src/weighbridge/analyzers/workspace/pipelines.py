@@ -15,6 +15,8 @@ from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.documents.strict_json import Json
 
 _FETCHES, _INJECTED, _TARGET, _UNPINNED, _SENDS = "DEV020", "DEV021", "DEV022", "DEV023", "DEV024"
+_STRANGERS_SHELL: Final = "DEV036"
+_TALK: Final = frozenset({"discussion", "discussion_comment", "issues", "issue_comment"})
 _LOCAL_HOOK, _HOST, _KERNEL, _INSTALL_SCRIPT = "DEV025", "DEV026", "NBK013", "PKG015"
 _PIPELINE: Final = Setting(fetches=_FETCHES, fetched=_FETCHES)
 _COMMAND_KEYS: Final = frozenset(
@@ -94,6 +96,8 @@ def workflow_findings(artifact: Artifact, tree: Mapping[str, Json]) -> Iterator[
             for match in _UNTRUSTED.finditer(_script(step))
         ),
     )
+    if events & _TALK:
+        yield from _list(artifact, _STRANGERS_SHELL, "words of strangers", _on_own_machine(tree))
     if events & _PRIVILEGED:
         yield from _list(artifact, _TARGET, "code of strangers", _checked_out(steps))
     loose = sorted({uses for _, step in steps if (uses := text(step.get("uses"))) and _is_loose(uses)})
@@ -149,6 +153,19 @@ def _checked_out(steps: list[tuple[str, Mapping[str, Json]]]) -> Iterator[str]:
     if runs is not None:
         yield f"{steps[taken][0]} takes the code of the pull request with the rights of the repository"
         yield f"{runs} runs after it"
+
+
+def _on_own_machine(tree: Mapping[str, Json]) -> Iterator[str]:
+    """Steps that run words of strangers on a machine of the owner, where nothing asks who they are."""
+    for name, one in mapping(tree.get("jobs")).items():
+        job = mapping(one)
+        if "self-hosted" not in texts_of(job.get("runs-on")) or job.get("if") is not None:
+            continue
+        for number, step in enumerate(map(mapping, items(job.get("steps"))), start=1):
+            match = _UNTRUSTED.search(_script(step))
+            if match is not None and step.get("if") is None:
+                where = f"job {name[:60]}, step {number}, on a machine of its owner"
+                yield f"{where}: {quoted(match[0] + '}}')}"
 
 
 def _is_loose(uses: str) -> bool:

@@ -11,10 +11,33 @@ from typing import Final
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.formats.anomaly import quoted
-from weighbridge.formats.scripts.python_source import parse
+from weighbridge.formats.scripts.python_source import parse, read_python
 
 _EVERY_START, _INSTALLING, _BY_NAME, _INTERACTIVE = "PKG011", "PKG013", "PKG016", "DEV041"
+_START_ACTS: Final = "PKG022"
 _STARTS: Final = frozenset({"sitecustomize.py", "usercustomize.py"})
+_ACTS: Final = (
+    "os.system",
+    "os.popen",
+    "os.exec",
+    "os.spawn",
+    "os.posix_spawn",
+    "os.startfile",
+    "pty.spawn",
+    "subprocess.run",
+    "subprocess.call",
+    "subprocess.check_",
+    "subprocess.Popen",
+    "subprocess.get",
+    "urllib.request.",
+    "urllib2.",
+    "http.client.HTTP",
+    "requests.",
+    "httpx.",
+    "socket.socket",
+    "socket.create_connection",
+)
+_RUNS_TEXT: Final = frozenset({"exec", "eval", "builtins.exec", "builtins.eval"})
 _TOOLS: Final = {
     "setup.py": "pip runs it to install or build the package",
     "conftest.py": "pytest runs it before it collects tests",
@@ -57,6 +80,7 @@ def by_name(artifact: Artifact, text: str) -> Iterator[Finding]:
             base,
             f"{base}, {len(text):,} characters: Python imports it at every start",
         )
+        yield from _acts(artifact, text, base)
     if base in _TOOLS:
         yield _finding(artifact, _BY_NAME, base, f"{base}: {_TOOLS[base]}")
     if base == "setup.py":
@@ -77,6 +101,18 @@ def by_name(artifact: Artifact, text: str) -> Iterator[Finding]:
             yield _finding(
                 artifact, _INTERACTIVE, "configuration", "\n".join(map(quoted, uncommented[:5]))
             )
+
+
+def _acts(artifact: Artifact, text: str, base: str) -> Iterator[Finding]:
+    """What a file that every start imports starts, contacts or runs out of texts."""
+    calls = read_python(text).calls
+    lines = [
+        f"line {call.place}: {call.name}"
+        for call in calls
+        if call.name.startswith(_ACTS) or call.name in _RUNS_TEXT
+    ]
+    if lines:
+        yield _finding(artifact, _START_ACTS, base, "\n".join(dict.fromkeys(lines[:6])))
 
 
 def _commands(artifact: Artifact, text: str) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def _judges(artifact: Artifact, tree: Mapping[str, Json]) -> Iterator[Iterator[E
         yield editors.vscode_findings(artifact, tree)
     if editors.is_devcontainer(tree) or base in ("devcontainer.json", ".devcontainer.json"):
         yield editors.devcontainer_findings(artifact, tree)
-    if agents.is_agent_settings(tree):
+    if agents.is_agent_settings(tree) or agents.redirects_agent(name, tree):
         yield agents.agent_findings(artifact, tree)
     if pipelines.is_workflow(tree):
         yield pipelines.workflow_findings(artifact, tree)

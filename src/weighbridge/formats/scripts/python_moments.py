@@ -235,6 +235,33 @@ def definitions(body: Iterable[ast.stmt]) -> Iterator[Definition]:
                 pending.extend((inner, owner) for inner in _inner_statements(statement))
 
 
+def stand_ins(found: Iterable[Definition]) -> Iterator[tuple[str, ast.expr]]:
+    """Yield `Class.name` and `function()`, with the name that a class keeps or a function returns."""
+    for one in found:
+        for statement in one.node.body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value):
+                    value = _unwrapped(value)
+                    if isinstance(one.node, ast.ClassDef) and _is_dotted(value):
+                        yield f"{one.name}.{name}", value
+                case ast.Return(value=ast.expr() as value) if not isinstance(one.node, ast.ClassDef):
+                    if _is_dotted(value):
+                        yield f"{one.name}()", value
+
+
+def _unwrapped(value: ast.expr) -> ast.expr:
+    match value:
+        case ast.Call(func=ast.Name(id="staticmethod"), args=[inner]):
+            return inner
+    return value
+
+
+def _is_dotted(node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
 def _inner_statements(statement: ast.stmt) -> Iterator[ast.stmt]:
     for key in ("body", "orelse", "finalbody"):
         yield from getattr(statement, key, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 UNKNOWN = "?"
@@ -41,6 +41,7 @@ class Names:
         known: local name (or `self.attribute`) -> dotted name.
         stars: modules of `from module import *`, the last one last.
         is_known: tells the names that matter, where several modules were imported by star.
+        behind: `Class.name` or `function()` -> what the class keeps or the function returns.
         concealed: local names whose dotted name was put together from pieces.
         hides: set to True by `of` when it met such a name, or put one together.
     """
@@ -49,6 +50,7 @@ class Names:
     known: dict[str, str] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     is_known: Callable[[str], bool] | None = None
+    behind: Mapping[str, ast.expr] = field(default_factory=dict)
     concealed: set[str] = field(default_factory=set)
     hides: bool = False
 
@@ -66,7 +68,7 @@ class Names:
                 return self.of(owner, depth - 1)
             case ast.Attribute(value=owner, attr=attribute):
                 dotted = canonical(f"{self.of(owner, depth - 1)}.{attribute}")
-                return self.known.get(dotted, dotted)
+                return self._behind(dotted, depth) or self.known.get(dotted, dotted)
             case ast.Call():
                 return self._made(node, depth)
             case ast.Subscript(value=ast.List() | ast.Tuple() | ast.Dict() as owner):
@@ -148,7 +150,13 @@ class Names:
             return f"{self.of(node.args[0], depth - 1)}.__dict__"
         if maker in ("globals().get", "__builtins__.get", "sys.modules.get") and node.args:
             return self._element(maker.removesuffix(".get"), node.args[0])
-        return f"{maker}()"
+        return self._behind(f"{maker}()", depth) or f"{maker}()"
+
+    def _behind(self, dotted: str, depth: int) -> str | None:
+        """What matters and stands behind an attribute of a class, or what a function returns."""
+        value = self.behind.get(dotted)
+        name = self.of(value, depth - 1) if value is not None else UNKNOWN
+        return name if self.is_known is not None and self.is_known(name) else None
 
     def _spelled(self, node: ast.expr) -> str | None:
         """A name that the program gives as text."""

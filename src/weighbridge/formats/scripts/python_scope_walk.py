@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -103,12 +103,14 @@ class ScopeWalk(Walk):
         self._names.concealed.update(names.concealed & used)
         self._names.stars = list(names.stars)
         self._names.is_known = names.is_known
+        self._names.behind = names.behind
         self._folder.variables.update({name: values[name] for name in used if name in values})
         self.imports.update(outer.imports)
 
-    def look_for(self, is_known: Callable[[str], bool]) -> None:
-        """Say which names are worth telling apart where several modules were imported by star."""
+    def look_for(self, is_known: Callable[[str], bool], behind: Mapping[str, ast.expr]) -> None:
+        """Say which names matter, and what stands behind names of classes and functions."""
         self._names.is_known = is_known
+        self._names.behind = behind
 
     def name_of(self, node: ast.expr) -> str:
         """The dotted name of an expression, as far as the walk has come."""

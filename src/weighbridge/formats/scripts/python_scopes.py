@@ -8,7 +8,7 @@ file is walked for itself, and for each call it is noted what its arguments were
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from weighbridge.formats.scripts.python_moments import (
     definitions,
     level,
     moments,
+    stand_ins,
     without_main,
 )
 from weighbridge.formats.scripts.python_scope_walk import HANDS_ON, Guard, Part, Patch, ScopeWalk, guards
@@ -101,8 +102,8 @@ def python_scopes(tree: ast.Module, is_sink: Callable[[str], bool]) -> PythonPar
         is_sink: told a dotted name: whether it matters what a call of it is given.
     """
     body, main = without_main(tree.body)
-    outer = _outer(level(body), is_sink)
     found = list(definitions(body))
+    outer = _outer(level(body), is_sink, dict(stand_ins(found)))
     classes = tuple(_class(one, outer) for one in found if isinstance(one.node, ast.ClassDef))
     functions = [one for one in found if not isinstance(one.node, ast.ClassDef)][:_SCOPES]
     parts = [Part(_LEVEL, "", level(body), outer)]
@@ -183,9 +184,11 @@ def _class(one: Definition, outer: ScopeWalk) -> PythonClass:
     return PythonClass(one.name, node.lineno, bases, metas[0] if metas else None, methods)
 
 
-def _outer(statements: list[ast.stmt], is_sink: Callable[[str], bool]) -> ScopeWalk:
+def _outer(
+    statements: list[ast.stmt], is_sink: Callable[[str], bool], behind: Mapping[str, ast.expr]
+) -> ScopeWalk:
     walk = ScopeWalk(is_sink=is_sink)
-    walk.look_for(is_sink)
+    walk.look_for(is_sink, behind)
     walk.read(ast.Module(body=statements, type_ignores=[]))
     return walk
 

@@ -27,7 +27,12 @@ _BY_ATTRIBUTE: Final = frozenset({"map", "selectattr", "rejectattr", "groupby", 
 }
 _FIRST_IS_ATTRIBUTE: Final = frozenset({"selectattr", "rejectattr", "groupby"})
 _SELECTS: Final = frozenset({"select", "reject", "selectattr", "rejectattr"})
-_LOOKS_FOR: Final = frozenset({"find", "index", "count", "startswith", "endswith", "rfind", "rindex"})
+_MATCHES: Final = frozenset(
+    {"regex_search", "regex_match", "regex_findall", "regex_test", "search", "match", "contains"}
+)
+"""Filters and methods that other runtimes add: what they are given is a regular expression."""
+_PATTERN_WORD: Final = re.compile(r"[^\W\d_]{3,40}")
+_LOOKS_FOR: Final = _MATCHES | {"find", "index", "count", "startswith", "endswith", "rfind", "rindex"}
 _CUTS_AT: Final = frozenset(
     {"split", "rsplit", "partition", "rpartition", "replace", "removeprefix", "removesuffix", "strip"}
 )
@@ -185,7 +190,11 @@ class Calls:
             return joined(owner, key)
         if name == "keys":
             return Seen(value=tuple(key for key, _ in entries))
-        return joined(owner)
+        texts = [(key, value.text) for key, value in entries if value.text is not None]
+        if len(texts) != len(entries):
+            return joined(owner)
+        pairs: tuple[Value, ...] = tuple(texts)
+        return Seen(value=pairs if name == "items" else tuple(text for _, text in texts))
 
     def _changed(self, owner: nodes.Expr, name: str, arguments: Sequence[Seen]) -> None:
         """`items.append(x)`: the list is another one afterwards."""
@@ -283,8 +292,10 @@ class Calls:
         result = replace(both, root=owner.root, chain=owner.chain)
         if name in _WHOLE_DIALOGUE and owner.root in _GIVEN:
             result = replace(result, about=result.about | {About.CONTENT})
-        if name in _MEASURES:
+        if name in _MEASURES and not (name == "count" and arguments):
             return replace(self._measured(both, owner), root=owner.root, chain=owner.chain)
+        if owner.is_content and name in _MATCHES:
+            literals = few(word for text in literals for word in _PATTERN_WORD.findall(text[:1_000]))
         if owner.is_content and name in _LOOKS_FOR:
             result = replace(result, words=few((*result.words, *literals)))
         elif owner.is_content and name in _CUTS_AT:
