@@ -207,3 +207,16 @@ def test_source_that_is_too_much_to_follow_is_limited() -> None:
     text = "import os\ndef f():\n" + "".join(f"    a{n}.b()\n" for n in range(4_000))
     text += "def g():\n" + "    os.system(f())\n" * 4_000
     assert rows("loader.py", text)[-1][2] == "limited"
+
+
+def test_a_library_imports_what_its_caller_names_at_the_hub() -> None:
+    source = """\
+        import importlib.util
+        from huggingface_hub import hf_hub_download
+        def load(repository, name):
+            path = hf_hub_download(repository, name)
+            spec = importlib.util.spec_from_file_location(name, path)
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        """
+    assert "SCR002" not in _rules(source)
+    assert rows("loader.py", textwrap.dedent(source))[-1][2] == "analyzed"

@@ -34,7 +34,7 @@ from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.scripts.facts import Language, ScriptFacts
 from weighbridge.formats.scripts.python_flows import REVERSED, Flow
 from weighbridge.formats.scripts.python_scope_walk import XOR
-from weighbridge.formats.scripts.python_scopes import PythonScope
+from weighbridge.formats.scripts.python_scopes import PythonScope, RunsWhen
 from weighbridge.formats.scripts.shell import read_shell
 from weighbridge.knowledge.payload_programs import read_command
 from weighbridge.knowledge.payloads import Classified, PayloadClass, classify
@@ -97,6 +97,7 @@ _LOADS_NATIVE: Final = ("ctypes.CDLL", "ctypes.cdll.LoadLibrary", "ctypes.PyDLL"
 _IMPORT_PATHS: Final = frozenset(
     {"sys.path.append", "sys.path.insert", "sys.path.extend", "site.addsitedir"}
 )
+_REPOSITORY: Final = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 _IMPORTS_BY_NAME: Final = ("importlib.import_module", "__import__")
 _DESERIALIZES: Final = (
     "pickle.load",
@@ -242,9 +243,13 @@ class _Judging:
                 yield told(FETCHED, "download-and-run", flow.call, f"runs what {fetched} fetched")
 
     def _fetched_module(self, flow: Flow) -> Iterator[Told]:
-        """A file, or a folder on the path of imports, that comes from the hub."""
+        """A file, or a folder on the path of imports, that comes from the hub.
+
+        A library may take one that its caller names; whoever names it here has chosen it.
+        """
         fetched = self.python.first(flow.sources, "fetches_hub")
-        if fetched is not None:
+        is_chosen = any(_REPOSITORY.fullmatch(text) for text in flow.texts)
+        if fetched is not None and (is_chosen or self.scope.runs is not RunsWhen.CALLED):
             words = f"imports what {fetched} fetched"
             yield told(FETCHED, "download-and-run", flow.call, words)
 
