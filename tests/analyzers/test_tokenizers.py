@@ -371,3 +371,9 @@ def test_each_kind_is_told_once_in_a_text() -> None:
 )
 def test_tokens_of_their_own_imitate_nothing(token: str) -> None:
     assert imitated(token) is None
+
+
+@pytest.mark.parametrize("tag", ["<script>", "</script>", "<iframe>", "<table>", "<h1>"])
+def test_a_bare_tag_of_markup_is_an_ordinary_token(tag: str) -> None:
+    findings, _ = scan("tokenizer.json", tokenizer(added_tokens=added([tag])))
+    assert not [finding for finding in findings if finding.rule == "TOK005"]
