@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -375,3 +377,14 @@ def test_any_text_is_looked_at_without_an_error(text: str, kind: TextKind) -> No
     places = MarkdownText(text)
     assert all(places.at(index) in Place for index in range(len(text)))
     assert looked(text, kind) == sorted(looked(text, kind))
+
+
+def test_a_pickle_without_anything_like_a_secret_loads_no_table_of_secrets() -> None:
+    program = (
+        "import pickle, sys\n"
+        "from tests.analyzers.config_events import scan\n"
+        "scan('a.pkl', pickle.dumps({'layer.weight': [0.5] * 100}))\n"
+        "print('weighbridge.knowledge.secrets' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

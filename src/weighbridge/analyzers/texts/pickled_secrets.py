@@ -7,16 +7,14 @@ each file no more than 4 MiB are searched, whatever its size: the beginning and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from weighbridge.analyzers.texts.passages import joined
-from weighbridge.analyzers.texts.secret_search import secret_findings, secrets_near
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import KIB, MIB
 from weighbridge.formats.pickle.trace import Stream
-from weighbridge.knowledge.secrets import installed_secrets
 
 _SEARCHED: Final = 4 * MIB
 _HEAD: Final = 1 * MIB
@@ -25,6 +23,9 @@ _HITS: Final = 300
 _BACK: Final = 400
 _AROUND: Final = 10 * KIB
 _LONGEST: Final = 1 * MIB
+_LONG_RUN: Final = re.compile(rb"[A-Za-z0-9_+/=~-]{20,}")
+_DIGIT: Final = re.compile(rb"[0-9]")
+_LETTER: Final = re.compile(rb"[A-Za-z]")
 _STARTS: Final = {0x58: 4, 0x54: 4, 0x42: 4, 0x8C: 1, 0x55: 1, 0x43: 1, 0x8D: 8}
 """BINUNICODE, BINSTRING, BINBYTES, their short forms, BINUNICODE8: bytes of the length behind each."""
 _LINES: Final = b"VS"
@@ -43,6 +44,9 @@ def pickled_secrets(artifact: Artifact, streams: Iterable[Stream]) -> Iterator[F
             for at, text in _strings(bytes(stream.data[start:stop])):
                 parts.setdefault(text, f"string at byte {stream.place(start + at):,}")
     if parts:
+        from weighbridge.analyzers.texts.passages import joined
+        from weighbridge.analyzers.texts.secret_search import secret_findings
+
         yield from secret_findings(
             artifact, joined(((place, text) for text, place in parts.items()), _SEARCHED)
         )
@@ -56,8 +60,21 @@ def _ends(stream: Stream) -> Iterator[tuple[int, int]]:
         yield max(head, stream.stop - _TAIL), stream.stop
 
 
+def _may_hold_one(data: bytes) -> bool:
+    """False for most pickles, which then cost no table: nothing in them is long and mixed."""
+    if b"://" in data or b"hf_" in data:  # the hub's tokens are of letters only
+        return True
+    return any(_DIGIT.search(run[0]) and _LETTER.search(run[0]) for run in _LONG_RUN.finditer(data))
+
+
 def _strings(data: bytes) -> Iterator[tuple[int, str]]:
     """Yield where a secret begins, and the string that it stands in."""
+    if not _may_hold_one(data):
+        return
+    # The tables of secrets take longer to load than most pickles to judge.
+    from weighbridge.analyzers.texts.secret_search import secrets_near
+    from weighbridge.knowledge.secrets import installed_secrets
+
     tables = installed_secrets()
     found = tables.stems.places(data.decode("latin-1"))
     for number, places in found.items():
