@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,24 @@ def test_a_judge_that_breaks_keeps_what_it_found_and_costs_no_other_judge(
         ((WHOLE,), REPOSITORY, Outcome.FAILED)
     ]
     assert "judge number 0" in rows[0].detail
+
+
+def _reads_the_base(view: RepositoryView, context: Context) -> Iterator[Event]:
+    assert view.base is not None
+    view.base.tree("tokenizer.json")
+    yield from ()
+
+
+def test_a_base_that_can_not_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    judges_of_one = [("reads the base", _reads_the_base)]
+    monkeypatch.setattr("weighbridge.engine.repository.repository_judges", lambda: iter(judges_of_one))
+    base = repository({"tokenizer.json": b"unreadable"})
+    events: list[object] = []
+    judge_repository(dataclasses.replace(repository({"a": b""}), base=base), CONTEXT, events.append)
+    rows = [event for event in events if isinstance(event, Coverage)]
+    assert [(row.outcome, row.format) for row in rows] == [(Outcome.FAILED, REPOSITORY)]
+    assert "tokenizer.json" in rows[0].detail
+    assert "the disk is gone" in rows[0].detail
 
 
 def test_a_view_groups_the_files_by_folder() -> None:

@@ -13,7 +13,7 @@ from weighbridge.analyzers.repository.view import RepositoryView
 from weighbridge.bytesource.local import LocalFile
 from weighbridge.core.artifact import Artifact, ByteSource
 from weighbridge.core.finding import Finding
-from weighbridge.core.report import REPOSITORY, Coverage
+from weighbridge.core.report import REPOSITORY, Coverage, Outcome
 from weighbridge.core.repository import WHOLE, Repository, RepositoryFile
 from weighbridge.engine.tree import Emit, guarded, inspect_tree
 from weighbridge.engine.wire import Manifest, RepositoryJob
@@ -71,6 +71,10 @@ def judge_repository(repository: Repository, context: Context, emit: Emit) -> No
             outcome, detail = trouble
             detail = f"the files were not judged together for {name.replace('_', ' ')}: {detail}"
             emit(Coverage(path=(WHOLE,), format=REPOSITORY, outcome=outcome, detail=detail))
+    # An unread file of the target has a row of its own; the base has none, and was asked for.
+    for name, reason in view.base.unread.items() if view.base is not None else ():
+        detail = f"not compared with {name!r} of the base: {reason}"
+        emit(Coverage(path=(WHOLE,), format=REPOSITORY, outcome=Outcome.FAILED, detail=detail[:1000]))
 
 
 def _consume(judge: RepositoryJudge, view: RepositoryView, context: Context, emit: Emit) -> None:

@@ -20,6 +20,7 @@ from weighbridge.engine.references import follow
 from weighbridge.engine.shelf import Shelf
 from weighbridge.engine.source_files import with_source
 from weighbridge.engine.wire import Event, Job, ListedFile, Manifest, RepositoryJob
+from weighbridge.errors import TargetError, TargetUnavailable
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
 from weighbridge.fetchers.registry import resolve
 from weighbridge.opinions.interface import Examination, OpinionSettings
@@ -105,7 +106,11 @@ def _base_of(settings: ScanSettings) -> Iterator[_Listed | None]:
     if settings.base is None:
         yield None
         return
-    with closing(_fetched(settings.base, settings)) as fetched:
+    try:
+        found = _fetched(settings.base, settings)
+    except TargetError as error:
+        raise TargetUnavailable(f"the base {settings.base!r} can't be read: {error}") from error
+    with closing(found) as fetched:
         entries = tuple(item for item in fetched.items if isinstance(item, Entry))
         yield _Listed(settings.base, fetched.origin, entries)
 

@@ -27,6 +27,8 @@ class RepositoryView:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self.unread: dict[str, str] = {}
+        """Why files of the manifest could not be read, by name, as far as somebody tried."""
         self._texts: _Kept[str | None] = _Kept()
         self._trees: _Kept[Json] = _Kept()
 
@@ -128,7 +130,8 @@ class RepositoryView:
                 return bytes(source.read_at(0, size)) if size <= limit else None
             finally:
                 source.close()
-        except ReadError:
+        except ReadError as error:
+            self.unread[name] = str(error)
             return None
 
 
