@@ -4,7 +4,8 @@
 
 A group is a folder beside this file:
 
-    requirements.txt   what its writer needs; installed into FOLDER/.venv/GROUP
+    requirements.txt   what its writer needs; installed into FOLDER/.venv/GROUP, which goes when
+                       the models are written: together these environments take 17 GB
     write.py           `python write.py FOLDER/GROUP`: writes benign models, one file or folder each;
                        what can't be written here goes into FOLDER/GROUP.skipped: what, and why
     incomplete.toml    optional: a glob of files that may end as INCOMPLETE = the reason
@@ -57,6 +58,7 @@ def build(folder: Path, group: str) -> bool:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     _run([str(python), str(recipe / "write.py"), str(target)], folder, log)
+    shutil.rmtree(environment)
     stamp.write_text(digest.hexdigest(), encoding="ascii")
     return True
 
