@@ -6,12 +6,13 @@
     │   ├── TargetNotFound       no such path, repository or revision
     │   ├── AccessDenied         gated, private, or the token is refused
     │   └── TargetUnavailable    offline, rate limited, server broken
+    ├── GateClosed           the policy does not let the target pass; nothing was handed over
     ├── ReadError            bytes of one artifact could not be read; the scan goes on
     ├── Malformed            a parser says: these bytes are not that format (reason, offset)
     └── LimitReached         a budget of `Limits` is spent; the artifact is LIMITED
 
-`UsageError` and `TargetError` end in exit code 2. The other three never reach the
-caller of `scan`: the engine turns each into a coverage row.
+`UsageError` and `TargetError` end in exit code 2, `GateClosed` in 1 or 3. The other three never
+reach the caller of `scan`: the engine turns each into a coverage row.
 """
 
 from __future__ import annotations
@@ -39,6 +40,18 @@ class AccessDenied(TargetError):
 
 class TargetUnavailable(TargetError):
     """The network, the server or a rate limit stands between us and the target."""
+
+
+class GateClosed(WeighbridgeError):
+    """The user's policy does not let a target pass, so it was not handed over.
+
+    Attributes:
+        exit_code: 1 when it fails, 3 when not everything could be looked at.
+    """
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class ReadError(WeighbridgeError):

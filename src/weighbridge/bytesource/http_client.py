@@ -117,6 +117,8 @@ class HttpClient:
     Args:
         endpoint: the URL whose scheme, host and port the token belongs to.
         token: sent as a bearer token to the endpoint, never elsewhere.
+        credentials: gives headers of another kind that are secret: sent to the endpoint, never
+            elsewhere. Asked before each request, so that a short-lived token can be renewed.
         sleep: for tests.
     """
 
@@ -125,6 +127,7 @@ class HttpClient:
         endpoint: str,
         *,
         token: str | None = None,
+        credentials: Callable[[], Mapping[str, str]] | None = None,
         settings: HttpSettings | None = None,
         traffic: TrafficCounter | None = None,
         on_wait: WaitCallback = wait_silently,
@@ -135,6 +138,7 @@ class HttpClient:
         self.traffic = traffic or TrafficCounter()
         self._policy = RedirectPolicy(endpoint)
         self._token = token
+        self._credentials = credentials
         self._on_wait = on_wait
         self._sleep = sleep
         self._user_agent = user_agent
@@ -201,6 +205,8 @@ class HttpClient:
         headers = {"accept-encoding": "identity", "user-agent": self._user_agent, **ask.headers}
         if to_endpoint and self._token:
             headers["authorization"] = f"Bearer {self._token}"
+        if to_endpoint and self._credentials is not None:
+            headers |= self._credentials()
         self.traffic.count_request(to_endpoint=to_endpoint)
         with self._lane().send(
             ask.method,

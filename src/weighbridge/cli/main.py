@@ -8,7 +8,7 @@ import sys
 import click
 
 from weighbridge.core.version import VERSION
-from weighbridge.errors import WeighbridgeError
+from weighbridge.errors import GateClosed, WeighbridgeError
 
 _COMMANDS = {
     "scan": "Scan files, folders or Hugging Face repositories, and decide.",
@@ -60,6 +60,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
+    except GateClosed as closed:
+        click.echo(f"weighbridge: {closed}", err=True)
+        sys.exit(closed.exit_code)
     except WeighbridgeError as error:
         click.echo(f"weighbridge: {error}", err=True)
         sys.exit(2)

@@ -48,7 +48,7 @@ class Origin:
     """Where a target, or one of its files, came from and what its registry says of it.
 
     Attributes:
-        kind: `local` or `huggingface`.
+        kind: `local`, `huggingface`, or another word for where it came from: one for each fetcher.
         location: absolute path or canonical URI of the target.
         revision: the commit that the scan was pinned to, when there is one.
         sha256: hex digest that the registry states for this file (Git LFS oid).

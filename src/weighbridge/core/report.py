@@ -101,6 +101,21 @@ class Opinion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScannedFile:
+    """One file of a target, as it was listed.
+
+    Attributes:
+        name: relative to the target, parts joined by `/`; `Artifact.path` begins with it.
+        size_bytes: as the folder or the registry states it; None when it does not.
+        sha256: hex digest that the registry states, or that was computed; None when neither.
+    """
+
+    name: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What a remote target cost."""
 
@@ -117,6 +132,7 @@ class Report:
         findings: in the order in which they were met, without repeats.
         coverage: in the order in which artifacts were finished.
         opinions: one for each artifact and each engine that the user asked for; none by default.
+        files: what the target holds, sorted by name.
     """
 
     target: str
@@ -126,6 +142,7 @@ class Report:
     traffic: Traffic = Traffic()
     seconds: float = 0.0
     opinions: tuple[Opinion, ...] = ()
+    files: tuple[ScannedFile, ...] = ()
 
     @property
     def is_complete(self) -> bool:

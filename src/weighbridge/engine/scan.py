@@ -12,7 +12,7 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
 from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
-from weighbridge.core.report import Coverage, Report
+from weighbridge.core.report import Coverage, Report, ScannedFile
 from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.engine.panel import Panel, Silence
 from weighbridge.engine.pool import Crew, RepositoryTask, Task, default_jobs
@@ -22,7 +22,7 @@ from weighbridge.engine.source_files import with_source
 from weighbridge.engine.wire import Event, Job, ListedFile, Manifest, RepositoryJob
 from weighbridge.errors import TargetError, TargetUnavailable
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
-from weighbridge.fetchers.registry import resolve
+from weighbridge.fetchers.registry import fetch
 from weighbridge.opinions.interface import Examination, OpinionSettings
 
 _FILE_S = 0.01
@@ -64,7 +64,7 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
     started = time.monotonic()
     panel = _panel(settings.opinions)
     with (
-        closing(_fetched(target, settings)) as fetched,
+        closing(fetch(target, settings.fetch)) as fetched,
         closing(Shelf()) as shelf,
         _base_of(settings) as base,
     ):
@@ -93,11 +93,8 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
         traffic=fetched.traffic.snapshot(),
         seconds=time.monotonic() - started,
         opinions=weighed.opinions,
+        files=collected.files(),
     )
-
-
-def _fetched(target: str, settings: ScanSettings) -> Fetched:
-    return resolve(target).fetch(target, settings.fetch)
 
 
 @contextmanager
@@ -107,7 +104,7 @@ def _base_of(settings: ScanSettings) -> Iterator[_Listed | None]:
         yield None
         return
     try:
-        found = _fetched(settings.base, settings)
+        found = fetch(settings.base, settings.fetch)
     except TargetError as error:
         raise TargetUnavailable(f"the base {settings.base!r} can't be read: {error}") from error
     with closing(found) as fetched:
@@ -214,6 +211,18 @@ class _Collected:
     def is_repository(self) -> bool:
         """True when there is more to see than one file: others, or a registry's word."""
         return len(self.entries) > 1 or any(one.origin.kind != "local" for one in self.entries)
+
+    def files(self) -> tuple[ScannedFile, ...]:
+        """What was listed, by name."""
+        files = (
+            ScannedFile(
+                name=entry.name,
+                size_bytes=entry.size_bytes,
+                sha256=entry.origin.sha256,
+            )
+            for entry in self.entries
+        )
+        return tuple(sorted(files, key=lambda file: file.name))
 
     def findings(self) -> tuple[Finding, ...]:
         """In an order that does not depend on which worker was faster."""

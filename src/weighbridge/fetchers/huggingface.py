@@ -64,6 +64,9 @@ class HuggingFaceFetcher:
     def accepts(self, target: str) -> bool:
         return is_hub_target(target, hub_endpoint())
 
+    def is_local(self, target: str) -> bool:
+        return False
+
     def fetch(self, target: str, settings: FetchSettings) -> Fetched:
         """Pin the revision to a commit and list the files of that commit.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,19 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.report import Coverage, Outcome
 
 
+class CloudCredentials(StrEnum):
+    """Where credentials for an object store may be looked for. Each word includes those before it."""
+
+    NONE = "none"
+    """Nowhere: requests are anonymous."""
+    ENVIRONMENT = "environment"
+    """In the environment variables of the store's own tools."""
+    FILES = "files"
+    """Also in the files that the store's own tools leave on this machine."""
+    METADATA = "metadata"
+    """Also at the cloud's metadata address; nothing else ever contacts it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchSettings:
     """What the user may set.
@@ -27,12 +40,16 @@ class FetchSettings:
         token: for the registry; None means what its own login left on this machine.
         max_files: entries of one remote target; the rest is reported, not scanned.
         on_wait: told before each wait for a server.
+        cloud: where credentials for object stores may come from.
+        is_offline: nothing but this machine may be asked; other targets are `TargetUnavailable`.
     """
 
     token: str | None = None
     http: HttpSettings = field(default_factory=HttpSettings)
     max_files: int = 200_000
     on_wait: WaitCallback = wait_silently
+    cloud: CloudCredentials = CloudCredentials.ENVIRONMENT
+    is_offline: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +162,10 @@ class Fetcher(Protocol):
 
     def accepts(self, target: str) -> bool:
         """Tell from the spelling (and, for paths, the disk) whether this target is ours."""
+        ...
+
+    def is_local(self, target: str) -> bool:
+        """True when fetching this target asks nothing but this machine."""
         ...
 
     def fetch(self, target: str, settings: FetchSettings) -> Fetched:

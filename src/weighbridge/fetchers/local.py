@@ -35,6 +35,9 @@ class LocalFetcher:
     def accepts(self, target: str) -> bool:
         return bool(target) and ("://" not in target or os.path.lexists(target))
 
+    def is_local(self, target: str) -> bool:
+        return True
+
     def fetch(self, target: str, settings: FetchSettings) -> Fetched:
         """List a local target. A symlink that the user names is followed; one inside is not.
 

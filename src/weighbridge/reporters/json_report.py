@@ -11,7 +11,7 @@ from typing import assert_never
 
 from weighbridge.atlas import ExplainedFinding, ExplainedRule, TechniqueInContext
 from weighbridge.core.artifact import Origin
-from weighbridge.core.report import Coverage, Opinion
+from weighbridge.core.report import Coverage, Opinion, ScannedFile
 from weighbridge.policy import Suppression
 from weighbridge.reporters.interface import Run, Scanned, TargetResult, Unreachable
 from weighbridge.reporters.json_text import Json, json_text
@@ -54,6 +54,7 @@ def _target(result: TargetResult) -> Json:
                 "suppressed": [],
                 "coverage": [],
                 "opinions": [],
+                "files": [],
                 "notes": [],
                 "traffic": {"requests": 0, "bytes_received": 0},
                 "seconds": 0.0,
@@ -76,6 +77,7 @@ def _scanned(result: Scanned) -> Json:
         ],
         "coverage": [_coverage(row) for row in report.coverage],
         "opinions": [_opinion(opinion) for opinion in report.opinions],
+        "files": [_file(file) for file in report.files],
         "notes": list(result.decision.notes),
         "traffic": {
             "requests": report.traffic.requests,
@@ -144,6 +146,10 @@ def _coverage(row: Coverage) -> Json:
         "bytes_read": row.bytes_read,
         "detail": row.detail,
     }
+
+
+def _file(file: ScannedFile) -> Json:
+    return {"name": file.name, "size_bytes": file.size_bytes, "sha256": file.sha256}
 
 
 def _opinion(opinion: Opinion) -> Json:

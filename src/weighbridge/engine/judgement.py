@@ -1,13 +1,36 @@
-"""SHA-256 of local files, computed only where a suppression names one."""
+"""Hold a report against a policy, with the digests that the policy asks for, and no others."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from weighbridge.core.finding import Rule
 from weighbridge.core.report import Report
-from weighbridge.policy import Policy
+from weighbridge.policy import Decision, Policy
 
 _BLOCK_BYTES = 1 << 20
+
+
+def judge(report: Report, policy: Policy, rules: Mapping[str, Rule]) -> Decision:
+    """Decide on a report; local files are hashed where a suppression names their digest.
+
+    Raises:
+        UsageError: a finding names a rule that `rules` does not hold.
+    """
+    return policy.decide(report, rules, sha256_of=digests_for(report, policy).get)
+
+
+def with_digests(report: Report) -> Report:
+    """Return the report with the sha256 of every local file that has none yet."""
+    if report.origin.kind != "local":
+        return report
+    files = (
+        file if file.sha256 is not None else replace(file, sha256=_digest(report, file.name))
+        for file in report.files
+    )
+    return replace(report, files=tuple(files))
 
 
 def digests_for(report: Report, policy: Policy) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Signed statements about scans, in the form of in-toto."""

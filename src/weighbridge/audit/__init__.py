@@ -1,0 +1,1 @@
+"""Audit stores of artifacts, again and again: inventory, store, runner, report."""
