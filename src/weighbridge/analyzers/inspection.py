@@ -6,6 +6,7 @@ An analyzer is a function `inspect(artifact, context) -> Iterator[Event]`. It yi
 - `Coverage`: only to say that a *part* was opaque, limited, unsupported or failed,
 - `Artifact`: a nested member, which the engine identifies and inspects in its turn,
 - `Reference`: another file that its loader opens, which the engine looks up at the end,
+- `StatedLicence`: what the artifact says of its licence, which the policy may ask for,
 - `PackageName`: a package that it asks for, which the engine looks up when the user allows that.
 
 It raises `Malformed` when the bytes are not its format and `LimitReached` when a budget is
@@ -25,9 +26,12 @@ from weighbridge.core.limits import Budget
 from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
+from weighbridge.core.stated_licence import StatedLicence
 from weighbridge.knowledge.callables import CallableKnowledge
 
-Event = Finding | Coverage | Artifact | Reference | PackageName
+Fact = Finding | Coverage | Reference | PackageName | StatedLicence
+"""What leaves the worker."""
+Event = Fact | Artifact
 
 
 @dataclass(frozen=True, slots=True)

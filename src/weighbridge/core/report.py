@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding
+from weighbridge.core.stated_licence import StatedLicence
 
 
 class Outcome(StrEnum):
@@ -133,6 +134,7 @@ class Report:
         coverage: in the order in which artifacts were finished.
         opinions: one for each artifact and each engine that the user asked for; none by default.
         files: what the target holds, sorted by name.
+        licences: what the target says of its licence, and where.
     """
 
     target: str
@@ -143,6 +145,7 @@ class Report:
     seconds: float = 0.0
     opinions: tuple[Opinion, ...] = ()
     files: tuple[ScannedFile, ...] = ()
+    licences: tuple[StatedLicence, ...] = ()
 
     @property
     def is_complete(self) -> bool:

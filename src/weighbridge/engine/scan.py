@@ -13,6 +13,7 @@ from weighbridge.core.limits import Limits
 from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Report, ScannedFile
+from weighbridge.core.stated_licence import StatedLicence
 from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.engine.panel import Panel, Silence
 from weighbridge.engine.pool import Crew, RepositoryTask, Task, default_jobs
@@ -28,6 +29,7 @@ from weighbridge.opinions.interface import Examination, OpinionSettings
 _FILE_S = 0.01
 """What each file of a target adds to the time for judging all of them together."""
 _MOST_PACKAGES = 20_000
+_MOST_LICENCES = 20_000
 
 Progress = Callable[[int, int, str], None]
 """Called with (artifacts finished, how many there are or are known, name of the last one)."""
@@ -94,6 +96,7 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
         seconds=time.monotonic() - started,
         opinions=weighed.opinions,
         files=collected.files(),
+        licences=tuple(sorted(collected.licences, key=lambda said: (said.path, said.licence))),
     )
 
 
@@ -184,6 +187,7 @@ class _Collected:
         """The files met so far."""
         self._references: list[Reference] = []
         self.packages: dict[tuple[tuple[str, ...], str, bool], PackageName] = {}
+        self.licences: dict[StatedLicence, None] = {}
         self._done = 0
         self._progress = progress
         self._count = count
@@ -197,6 +201,9 @@ class _Collected:
                 self.examinations.append(event)
             case Reference():
                 self._references.append(event)
+            case StatedLicence():
+                if len(self.licences) < _MOST_LICENCES:
+                    self.licences.setdefault(event)
             case PackageName():
                 if len(self.packages) < _MOST_PACKAGES:
                     self.packages.setdefault((event.path, event.name, event.is_told), event)

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.inspection import Context, Fact
 from weighbridge.core.artifact import Artifact
-from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
-from weighbridge.core.report import Coverage, Outcome
+from weighbridge.core.report import Outcome
 from weighbridge.engine.tree import guarded, inspect_tree
 from weighbridge.formats.kinds import Format
 from weighbridge.opinions.interface import (
@@ -41,7 +38,7 @@ def ask_engines(artifact: Artifact, context: Context, settings: OpinionSettings,
     inspect_tree(artifact, context, _unheard, look)
 
 
-def _unheard(event: Finding | Coverage | Reference | PackageName) -> None:
+def _unheard(event: Fact) -> None:
     """We have said it in the walk before."""
 
 

@@ -12,19 +12,17 @@ from pathlib import PurePosixPath
 
 from weighbridge.analyzers.executables.disguise import disguise_findings
 from weighbridge.analyzers.file_names import name_findings
-from weighbridge.analyzers.inspection import Analyzer, Context
+from weighbridge.analyzers.inspection import Analyzer, Context, Fact
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.dispatch import INERT, PROMISES, WITHOUT_ANALYZER, analyzer_of
 from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.identify import identify
 from weighbridge.formats.kinds import Format
 
-Emit = Callable[[Finding | Coverage | Reference | PackageName], None]
+Emit = Callable[[Fact], None]
 Look = Callable[[Artifact, tuple[Format, ...], bool], None]
 """Told of each artifact once it was walked: what it is, and whether it is suspect (see `Subject`)."""
 

@@ -8,7 +8,7 @@ file names that are not UTF-8 survive the way.
                            {"do": "judge", ...}\n + a line for each file and finding; then, to its reads:
                            {"size": n}\n + n raw bytes   or   {"error": "..."}\n
     worker -> supervisor   {"finding": {...}}  {"coverage": {...}}  {"reference": {...}}
-                           {"package": {...}}  {"opinion": {...}}
+                           {"package": {...}}  {"licence": {...}}  {"opinion": {...}}
                            {"read": [file, offset, length]}  {"done": true}
 """
 
@@ -26,6 +26,7 @@ from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.core.repository import WHOLE
+from weighbridge.core.stated_licence import StatedLicence
 from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.opinions.interface import (
     EngineName,
@@ -110,7 +111,7 @@ class Done:
     pass
 
 
-Event = Finding | Coverage | Reference | PackageName | Examination
+Event = Finding | Coverage | Reference | PackageName | StatedLicence | Examination
 Message = Event | Read | Done
 
 
@@ -259,6 +260,8 @@ def encode_event(event: Event) -> dict[str, object]:
             return {"reference": asdict(event)}
         case PackageName():
             return {"package": asdict(event)}
+        case StatedLicence():
+            return {"licence": asdict(event)}
         case Examination():
             return {"opinion": asdict(event)}
         case _:
@@ -276,6 +279,8 @@ def decode_message(message: dict[str, Any]) -> Message:
             return _reference(message["reference"])
         if "package" in message:
             return _package(message["package"])
+        if "licence" in message:
+            return _licence(message["licence"])
         if "opinion" in message:
             return _examination(message["opinion"])
         if "read" in message:
@@ -330,6 +335,10 @@ def _package(fields: dict[str, Any]) -> PackageName:
         route=_typed(fields["route"], str),
         is_told=_typed(fields["is_told"], bool),
     )
+
+
+def _licence(fields: dict[str, Any]) -> StatedLicence:
+    return StatedLicence(path=_texts(fields["path"]), licence=_typed(fields["licence"], str))
 
 
 def _examination(fields: dict[str, Any]) -> Examination:

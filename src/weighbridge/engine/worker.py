@@ -11,13 +11,11 @@ import sys
 from collections.abc import Callable
 from typing import IO
 
-from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.inspection import Context, Fact
 from weighbridge.bytesource.local import LocalFile
 from weighbridge.core.artifact import Artifact, ByteSource
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine import wire
 from weighbridge.engine.sandbox import confine
@@ -144,12 +142,12 @@ def _judge(
 
 def _limited(
     job: wire.Job | wire.RepositoryJob,
-    emit: Callable[[Finding | Coverage | Reference | PackageName], None],
-) -> Callable[[Finding | Coverage | Reference | PackageName], None]:
+    emit: Callable[[Fact], None],
+) -> Callable[[Fact], None]:
     """Pass events on up to the limit; beyond it one coverage row says that there is more."""
     count = 0
 
-    def limited(event: Finding | Coverage | Reference | PackageName) -> None:
+    def limited(event: Fact) -> None:
         nonlocal count
         count += isinstance(event, Finding)
         if not isinstance(event, Finding) or count <= job.limits.findings:

@@ -55,6 +55,7 @@ def _target(result: TargetResult) -> Json:
                 "coverage": [],
                 "opinions": [],
                 "files": [],
+                "licences": [],
                 "notes": [],
                 "traffic": {"requests": 0, "bytes_received": 0},
                 "seconds": 0.0,
@@ -78,6 +79,7 @@ def _scanned(result: Scanned) -> Json:
         "coverage": [_coverage(row) for row in report.coverage],
         "opinions": [_opinion(opinion) for opinion in report.opinions],
         "files": [_file(file) for file in report.files],
+        "licences": [{"path": list(said.path), "licence": said.licence} for said in report.licences],
         "notes": list(result.decision.notes),
         "traffic": {
             "requests": report.traffic.requests,

@@ -16,6 +16,7 @@ from weighbridge.analyzers.repository.view import RepositoryView
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import GIB, KIB, MIB
 from weighbridge.core.repository import WHOLE
+from weighbridge.core.stated_licence import StatedLicence
 from weighbridge.errors import LimitReached, Malformed, ReadError
 from weighbridge.formats.anomaly import quoted
 from weighbridge.formats.documents.strict_json import Json
@@ -49,6 +50,8 @@ _LARGE: Final = 8 * GIB
 _MOST_KEPT: Final = 2_000
 _MOST_BASES: Final = 200
 _MOST_GGUF: Final = 20
+_MOST_WORDS: Final = 20
+_LONGEST_WORD: Final = 100
 _FREE: Final = ("apache-2.0", "mit", "bsd")
 """They let whoever changes the model choose another licence."""
 
@@ -58,6 +61,7 @@ def judge(view: RepositoryView, context: Context) -> Iterator[Event]:
     yield from _fetched_files(view, context)
     for folder in view.folders:
         card = _card(view, folder)
+        yield from _stated(view, folder, card)
         yield from _licences(view, folder, card)
         yield from _licences_in_weights(view, folder, card, context)
         yield from _bases(view, folder, card)
@@ -108,6 +112,21 @@ def _card(view: RepositoryView, folder: str) -> Mapping[str, Json]:
     except (Malformed, LimitReached):
         return {}
     return trees[0] if trees and isinstance(trees[0], Mapping) else {}
+
+
+def _stated(view: RepositoryView, folder: str, card: Mapping[str, Json]) -> Iterator[StatedLicence]:
+    """What the card says, and which licence the text beside it is."""
+    said = card.get("license")
+    for word in said[:_MOST_WORDS] if isinstance(said, list) else (said,):
+        name = card.get("license_name") if word == "other" else word
+        if isinstance(name, str) and name.strip():
+            path = (posixpath.join(folder, "README.md"),)
+            yield StatedLicence(path=path, licence=name.strip().lower()[:_LONGEST_WORD])
+    for name in view.folders[folder]:
+        if _LICENCE_FILE.match(posixpath.basename(name)):
+            found = licence_of_text((view.text(name) or "")[: 16 * KIB])
+            if found is not None:
+                yield StatedLicence(path=(name,), licence=found)
 
 
 def _licences(view: RepositoryView, folder: str, card: Mapping[str, Json]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from weighbridge.analyzers.templates.template_findings import Place, Use
 from weighbridge.analyzers.tokenizers.gguf_tokens import gguf_token_findings
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.report import Coverage, Outcome
+from weighbridge.core.stated_licence import StatedLicence
 from weighbridge.errors import Malformed
 from weighbridge.formats.kinds import Format
 from weighbridge.formats.weights.gguf import GgufArray, GgufEntry, GgufHeader, parse_gguf
@@ -49,6 +50,8 @@ RULES: Final[Mapping[GgufAnomaly, str]] = {
 _MAGIC_BYTES = 4
 _MOST_TEMPLATES = 100
 _CARRIED = "GGF015"
+_LICENCE = "general.license"
+_LONGEST_LICENCE = 100
 _OWNERS: Final = (("organization", "name"), ("base_model.0.organization", "base_model.0.name"))
 _TEMPLATE = "tokenizer.chat_template"
 _OF_THE_TOKENIZER = "tokenizer."
@@ -67,8 +70,16 @@ def inspect(artifact: Artifact, context: Context) -> Iterator[Event]:
     yield from carried(artifact, _texts(header), rule=_CARRIED)
     yield from claimed_findings(artifact, _sources(header))
     yield from gguf_token_findings(artifact, header)
+    yield from _licences(artifact, header)
     yield from _templates(artifact, header, context)
     yield from unclaimed_artifacts(artifact, header.unclaimed)
+
+
+def _licences(artifact: Artifact, header: GgufHeader) -> Iterator[StatedLicence]:
+    for entry in header.metadata:
+        if entry.key == _LICENCE and isinstance(entry.value, str) and entry.value.strip():
+            licence = entry.value.strip().lower()[:_LONGEST_LICENCE]
+            yield StatedLicence(path=artifact.path, licence=licence)
 
 
 def chat_templates(header: GgufHeader) -> Iterator[GgufEntry]:
