@@ -24,6 +24,7 @@ TODAY = date(2026, 11, 21)
 DIGEST = "ab" * 32
 MEMBER = ("models/a.pt", "archive/data.pkl")
 ACCEPT = Suppression(rule="PKL901", artifact="models/*.pt", reason="ours", expires=TODAY)
+LASTING = dataclasses.replace(ACCEPT, expires=TODAY + timedelta(days=60))
 
 
 def _finding(rule: str = "PKL901", path: tuple[str, ...] = MEMBER) -> Finding:
@@ -134,7 +135,7 @@ def test_suppression_for_something_else_changes_nothing(changes: dict[str, str])
 def test_suppression_of_a_digest_counts_for_exactly_those_bytes(
     digests: dict[str, str], verdict: Verdict, note: str | None
 ) -> None:
-    policy = Policy(suppressions=(dataclasses.replace(ACCEPT, sha256=DIGEST),))
+    policy = Policy(suppressions=(dataclasses.replace(LASTING, sha256=DIGEST),))
     decision = policy.decide(_report([_finding()]), RULES, sha256_of=digests.get, today=TODAY)
     assert decision.verdict is verdict
     assert (note is None and decision.notes == ()) or (note is not None and note in decision.notes[0])
@@ -151,7 +152,7 @@ def test_digest_is_asked_for_only_where_a_suppression_names_one() -> None:
 
 def test_second_suppression_helps_when_the_first_has_expired() -> None:
     expired = dataclasses.replace(ACCEPT, expires=TODAY - timedelta(days=1))
-    decision = Policy(suppressions=(expired, ACCEPT)).decide(_report([_finding()]), RULES, today=TODAY)
+    decision = Policy(suppressions=(expired, LASTING)).decide(_report([_finding()]), RULES, today=TODAY)
     assert decision.verdict is Verdict.PASS
     assert decision.notes == ()
 

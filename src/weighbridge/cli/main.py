@@ -12,11 +12,13 @@ from weighbridge.errors import GateClosed, WeighbridgeError
 
 _COMMANDS = {
     "scan": "Scan files, folders or Hugging Face repositories, and decide.",
+    "policy": "Check a policy, or try it on reports of earlier scans.",
     "explain": "Explain a rule, an ATLAS technique or a mitigation.",
     "rules": "List the rules.",
     "capability": "Say what a callable can do, and how its source gets there.",
     "disasm": "List what a pickle does, opcode by opcode, without running it.",
     "case": "Show an ATLAS case study step by step, and what a target shows of it.",
+    "gate": "Scan what arrived in a registry, mark it there, and promote it only on PASS.",
 }
 
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from weighbridge.cli.progress import progress
+from weighbridge.core.address import shown_address
 from weighbridge.core.version import VERSION
-from weighbridge.engine.judgement import judge
-from weighbridge.engine.scan import ScanSettings, scan_target
+from weighbridge.engine.judgement import scan_and_judge
+from weighbridge.engine.scan import ScanSettings
 from weighbridge.errors import TargetError
 from weighbridge.knowledge.signatures import Signatures
 from weighbridge.policy import Policy
@@ -45,8 +46,7 @@ def run(
 
 def _result(target: str, settings: ScanSettings, signatures: Signatures, policy: Policy) -> TargetResult:
     try:
-        report = scan_target(target, settings)
+        report, decision = scan_and_judge(target, settings, policy, signatures.rules)
     except TargetError as error:
-        return Unreachable(target=target, error=str(error))
-    decision = judge(report, policy, signatures.rules)
+        return Unreachable(target=shown_address(target), error=str(error))
     return scanned(report, decision, rules=signatures.rules, release=signatures.release)

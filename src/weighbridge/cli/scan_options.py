@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import click
 
+from weighbridge.bytesource.http_settings import HttpSettings
 from weighbridge.core.finding import Severity
 from weighbridge.core.limits import MIB, Limits
 from weighbridge.core.trust import Trust
@@ -22,7 +23,7 @@ from weighbridge.fetchers.interface import CloudCredentials, FetchSettings
 from weighbridge.knowledge.signatures import Signatures
 from weighbridge.opinions.interface import EngineName, OpinionSettings
 from weighbridge.opinions.registry import parse_engines
-from weighbridge.policy import Policy, load_policy
+from weighbridge.policy import Policy, load_policy, read_baseline
 
 _SEVERITIES = [severity.word for severity in reversed(Severity)]
 _DEFAULTS = Limits()
@@ -36,6 +37,7 @@ class PolicyOptions:
     file: Path | None = None
     fail_on: Severity | None = None
     allow_incomplete: bool = False
+    baseline: Path | None = None
 
     def load(self, signatures: Signatures, targets: Sequence[str]) -> Policy:
         """Read the policy and lay the options over it.
@@ -53,6 +55,10 @@ class PolicyOptions:
             policy = dataclasses.replace(policy, fail_on=self.fail_on)
         if self.allow_incomplete:
             policy = dataclasses.replace(policy, allow_incomplete=True)
+        if self.baseline is not None:
+            policy = dataclasses.replace(policy, baseline=read_baseline(self.baseline))
+        if policy.signatures_age_days is not None:
+            policy = dataclasses.replace(policy, signatures_released=signatures.released)
         return policy
 
 
@@ -61,12 +67,18 @@ def policy_options(command: Callable[..., _R]) -> Callable[..., _R]:
 
     @functools.wraps(command)
     def wrapped(
-        *, fail_on: str | None, allow_incomplete: bool, policy_file: Path | None, **others: object
+        *,
+        fail_on: str | None,
+        allow_incomplete: bool,
+        policy_file: Path | None,
+        baseline: Path | None,
+        **others: object,
     ) -> _R:
         policy = PolicyOptions(
             file=policy_file,
             fail_on=Severity.from_word(fail_on) if fail_on is not None else None,
             allow_incomplete=allow_incomplete,
+            baseline=baseline,
         )
         return command(policy=policy, **others)
 
@@ -96,6 +108,8 @@ def scan_options(command: Callable[..., _R]) -> Callable[..., _R]:
         clamd: str | None,
         yara_rules: Path | None,
         offline: bool,
+        net_timeout: float,
+        ca_bundle: Path | None,
         cloud_credentials: str,
         **others: object,
     ) -> _R:
@@ -110,7 +124,11 @@ def scan_options(command: Callable[..., _R]) -> Callable[..., _R]:
                 entries=max_entries,
                 pickle_bytes=max_pickle * MIB,
             ),
-            fetch=FetchSettings(is_offline=offline, cloud=CloudCredentials(cloud_credentials)),
+            fetch=FetchSettings(
+                http=HttpSettings(ca_bundle=_absolute_path(ca_bundle)).within(net_timeout),
+                is_offline=offline,
+                cloud=CloudCredentials(cloud_credentials),
+            ),
             opinions=_asked(opinions, clamd, yara_rules),
             base=base,
             trust=Trust(
@@ -139,6 +157,10 @@ def _absolute(file: Path | None) -> str | None:
     return str(file.absolute()) if file is not None else None
 
 
+def _absolute_path(file: Path | None) -> Path | None:
+    return file.absolute() if file is not None else None
+
+
 def _asked(opinions: str, clamd: str | None, yara_rules: Path | None) -> OpinionSettings:
     engines = parse_engines(opinions)
     for option, value, engine in (
@@ -160,6 +182,12 @@ _POLICY = (
         "policy_file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Policy file. Default: ./weighbridge.toml, if there is one.",
+    ),
+    click.option(
+        "--baseline",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="A JSON report of an earlier scan: only findings that it does not hold count.",
     ),
 )
 
@@ -269,6 +297,20 @@ _SCAN = (
         is_flag=True,
         envvar="WEIGHBRIDGE_OFFLINE",
         help="Ask nothing but this machine; targets elsewhere can't be read then.",
+    ),
+    click.option(
+        "--net-timeout",
+        type=click.FloatRange(min=0.1, max=3600),
+        default=HttpSettings().deadline_s,
+        metavar="SECONDS",
+        help=f"For one answer of a server, besides what its length needs. "
+        f"Default: {HttpSettings().deadline_s:g}.",
+    ),
+    click.option(
+        "--ca-bundle",
+        type=click.Path(exists=True, path_type=Path),
+        metavar="FILE",
+        help="Certificates (PEM) to believe, instead of the built-in ones. Default: $SSL_CERT_FILE.",
     ),
     click.option(
         "--cloud-credentials",

@@ -129,7 +129,7 @@ class Report:
     """The facts of one target, before any policy.
 
     Attributes:
-        target: exactly as the user typed it.
+        target: as the user typed it, without what is secret in an address.
         findings: in the order in which they were met, without repeats.
         coverage: in the order in which artifacts were finished.
         opinions: one for each artifact and each engine that the user asked for; none by default.

@@ -8,9 +8,29 @@ from pathlib import Path
 
 from weighbridge.core.finding import Rule
 from weighbridge.core.report import Report
+from weighbridge.engine.scan import ScanSettings, scan_target
+from weighbridge.errors import UsageError
 from weighbridge.policy import Decision, Policy
 
 _BLOCK_BYTES = 1 << 20
+
+
+def scan_and_judge(
+    target: str, settings: ScanSettings, policy: Policy, rules: Mapping[str, Rule]
+) -> tuple[Report, Decision]:
+    """Scan a target, with the trust that the policy asks for, and decide.
+
+    Raises:
+        UsageError: the target is spelt wrong, or policy and command line trust different signers.
+        TargetError: it can't be reached at all.
+    """
+    trust = policy.trust_for(target)
+    if trust.is_given and settings.trust.is_given and trust != settings.trust:
+        raise UsageError(f"the policy and the options trust different signers of {target[:200]!r}")
+    if trust.is_given:
+        settings = replace(settings, trust=trust)
+    report = scan_target(target, settings)
+    return report, judge(report, policy, rules)
 
 
 def judge(report: Report, policy: Policy, rules: Mapping[str, Rule]) -> Decision:

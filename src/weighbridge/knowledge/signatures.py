@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
 from weighbridge.core.finding import Rule
+from weighbridge.errors import UsageError
 from weighbridge.knowledge.atlas_index import load_index
 from weighbridge.knowledge.atlas_release import AtlasRelease
 from weighbridge.knowledge.locate import signatures_dir
@@ -56,3 +58,16 @@ class Signatures:
     @cached_property
     def version(self) -> str:
         return (self._folder / "VERSION").read_text(encoding="utf-8").strip()
+
+    @cached_property
+    def released(self) -> date:
+        """The day on which this version came out.
+
+        Raises:
+            UsageError: the installation is broken.
+        """
+        text = (self._folder / "RELEASED").read_text(encoding="utf-8").strip()
+        try:
+            return date.fromisoformat(text)
+        except ValueError as error:
+            raise UsageError(f"signatures/RELEASED is not a day, {text[:40]!r}: reinstall") from error

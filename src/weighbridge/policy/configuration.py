@@ -5,8 +5,23 @@
         allow_incomplete = false
         allow_opaque = true              # false: files of unknown format make it incomplete
 
+        allowed_sources = ["local", "hf://acme/**"]
+        signatures_age_days = 30         # of the scanner's own signatures
+
+        [waivers]
+        owner = true                     # each suppression must name one
+        longest_days = 90                # counted from today
+
         [severity]
         PKL004 = "high"
+
+        [[source]]                       # every one that fits counts
+        from = ["outside"]               # local, outside, a kind of origin, or a pattern
+        formats = ["safetensors"]        # beside texts, JSON, images
+        licences = ["apache-2.0", "mit"]
+        pinned = true                    # the target names its commit
+        fail_on = "medium"
+        signature = { identity = "release@acme.example", provider = "https://accounts.example" }
 
         [[suppress]]
         rule = "PKL002"
@@ -22,6 +37,7 @@ found in the current directory is left alone when that directory is part of what
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -29,14 +45,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from weighbridge.core.finding import Severity
+from weighbridge.core.trust import Trust
 from weighbridge.errors import UsageError
+from weighbridge.formats.kinds import Format
 from weighbridge.knowledge.table import Table
 from weighbridge.policy.decision import Policy
+from weighbridge.policy.source_rule import SourceRule
 from weighbridge.policy.suppression import Suppression
 
 FILE_NAME = "weighbridge.toml"
 
-_KEYS = frozenset({"fail_on", "allow_incomplete", "allow_opaque", "severity", "suppress"})
+_KEYS = frozenset(
+    {
+        *("fail_on", "allow_incomplete", "allow_opaque", "severity", "suppress"),
+        *("source", "allowed_sources", "signatures_age_days", "waivers"),
+    }
+)
+_SOURCE_KEYS = frozenset({"from", "formats", "licences", "pinned", "fail_on", "signature"})
+_SIGNATURE_KEYS = frozenset({"key", "certificates", "identity", "provider", "trust_root"})
+_WAIVER_KEYS = frozenset({"owner", "longest_days"})
 _SUPPRESSION_KEYS = frozenset({"rule", "artifact", "sha256", "reason", "expires", "owner"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -80,13 +107,85 @@ def read_policy(path: Path, *, rules: Collection[str]) -> Policy:
         raise UsageError(f"the policy file {path} is not valid TOML: {error}") from error
     root = Table.of(loaded, str(path))
     root.reject_unknown(_KEYS)
+    waivers = root.table("waivers")
+    waivers.reject_unknown(_WAIVER_KEYS)
+    suppressions = tuple(_suppression(table, rules) for table in root.tables("suppress"))
+    if waivers.flag("owner", False):
+        _check_owners(suppressions, str(path))
     return Policy(
         fail_on=_severity(root, "fail_on") if "fail_on" in root.values else Severity.HIGH,
         allow_incomplete=root.flag("allow_incomplete", False),
         allow_opaque=root.flag("allow_opaque", True),
-        suppressions=tuple(_suppression(table, rules) for table in root.tables("suppress")),
+        suppressions=suppressions,
         severities=_severities(root.table("severity"), rules),
+        sources=tuple(_source(table, path.parent) for table in root.tables("source")),
+        allowed_sources=root.texts("allowed_sources") if "allowed_sources" in root.values else None,
+        longest_waiver_days=_days(waivers, "longest_days"),
+        signatures_age_days=_days(root, "signatures_age_days"),
     )
+
+
+def _check_owners(suppressions: Sequence[Suppression], where: str) -> None:
+    for entry in suppressions:
+        if entry.owner is None:
+            raise UsageError(
+                f"{where}: the suppression of {entry.rule} for {entry.artifact} names no owner, "
+                "and waivers.owner asks for one"
+            )
+
+
+def _source(table: Table, folder: Path) -> SourceRule:
+    table.reject_unknown(_SOURCE_KEYS)
+    where = table.texts("from")
+    if not where:
+        raise UsageError(f"{table.where}: the key 'from' is missing; it says which targets are meant")
+    return SourceRule(
+        where=where,
+        formats=_formats(table) if "formats" in table.values else None,
+        licences=table.texts("licences") if "licences" in table.values else None,
+        signature=_signature(table.table("signature"), folder),
+        is_pinned=table.flag("pinned", False),
+        fail_on=_severity(table, "fail_on") if "fail_on" in table.values else None,
+    )
+
+
+def _formats(table: Table) -> frozenset[str]:
+    words = frozenset(table.texts("formats"))
+    known = {kind.value for kind in Format}
+    for word in sorted(words - known):
+        nearest = difflib.get_close_matches(word, known, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise UsageError(f"{table.where}: there is no format {word!r}{hint}")
+    return words
+
+
+def _signature(table: Table, folder: Path) -> Trust:
+    """Paths of keys and certificates count from the folder of the policy file."""
+    table.reject_unknown(_SIGNATURE_KEYS)
+
+    def absolute(name: str) -> str:
+        return str((folder / name).absolute())
+
+    key, root = table.optional_text("key"), table.optional_text("trust_root")
+    try:
+        return Trust(
+            key=absolute(key) if key is not None else None,
+            certificates=tuple(absolute(name) for name in table.texts("certificates")),
+            identity=table.optional_text("identity"),
+            provider=table.optional_text("provider"),
+            trust_root=absolute(root) if root is not None else None,
+        )
+    except UsageError as error:
+        raise UsageError(f"{table.where}: {error}") from None
+
+
+def _days(table: Table, key: str) -> int | None:
+    value = table.values.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 100_000:
+        raise UsageError(f"{table.where}: {key!r} must be a number of days, 1 or more")
+    return value
 
 
 def _lies_inside(found: Path, target: Path) -> bool:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding, Rule, Severity
 from weighbridge.core.report import Coverage, Outcome, Report, Verdict
+from weighbridge.core.repository import WHOLE
+from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.errors import UsageError
+from weighbridge.policy.baseline import Baseline
+from weighbridge.policy.source_rule import AGE, POLICY_RULES, SOURCE, SourceRule, breaches, fits, kind_of
 from weighbridge.policy.suppression import Suppression
+
+_SOON_DAYS = 14
 
 Sha256Of = Callable[[str], str | None]
 """Gives the sha256 (lower-case hex) of a top-level file by its name, or None when not known."""
@@ -57,7 +64,17 @@ def _no_digest(_name: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The user's own configuration. `notes` are sentences about the configuration itself."""
+    """The user's own configuration.
+
+    Attributes:
+        notes: sentences about the configuration itself.
+        sources: what is asked of targets by where they come from; every one that fits counts.
+        allowed_sources: where targets may come from at all (see `source_rule.fits`); None: anywhere.
+        baseline: findings that are known.
+        longest_waiver_days: a suppression that lasts longer than this from today does not count.
+        signatures_age_days: how old the scanner's own signatures may be.
+        signatures_released: the day on which they came out; None when it is not known.
+    """
 
     fail_on: Severity = Severity.HIGH
     allow_incomplete: bool = False
@@ -65,6 +82,12 @@ class Policy:
     suppressions: tuple[Suppression, ...] = ()
     severities: Mapping[str, Severity] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sources: tuple[SourceRule, ...] = ()
+    allowed_sources: tuple[str, ...] | None = None
+    baseline: Baseline | None = None
+    longest_waiver_days: int | None = None
+    signatures_age_days: int | None = None
+    signatures_released: date | None = None
 
     def needs_sha256(self, path: tuple[str, ...], rule: str) -> bool:
         """True when a suppression could apply if the digest of the file `path[0]` were known."""
@@ -72,6 +95,18 @@ class Policy:
 
     def severity_of(self, rule: Rule) -> Severity:
         return self.severities.get(rule.id, rule.severity)
+
+    def trust_for(self, target: str) -> Trust:
+        """Return whom the policy trusts to sign this target; `NOBODY` when it asks for no signature.
+
+        Raises:
+            UsageError: two of its source rules ask for different signers of one target.
+        """
+        origin = Origin(kind=kind_of(target), location=target)
+        asked = {rule.signature for rule in self.sources if rule.applies_to(target, origin)} - {NOBODY}
+        if len(asked) > 1:
+            raise UsageError(f"the policy asks for signatures of {target[:200]!r} in more than one way")
+        return next(iter(asked), NOBODY)
 
     def decide(
         self,
@@ -83,8 +118,9 @@ class Policy:
     ) -> Decision:
         """Judge a report.
 
-        FAIL when an active finding is at or above `fail_on`; otherwise INCOMPLETE when something
-        could not be looked at and the user has not allowed that; otherwise PASS.
+        FAIL when an active finding is at or above `fail_on`, or is what the policy itself forbids;
+        otherwise INCOMPLETE when something could not be looked at and the user has not allowed
+        that; otherwise PASS.
 
         Args:
             report: the facts.
@@ -100,32 +136,85 @@ class Policy:
         active: list[JudgedFinding] = []
         suppressed: list[SuppressedFinding] = []
         notes = dict.fromkeys(self.notes)
-        for finding in report.findings:
+        for finding in (*self._own_findings(report, day), *report.findings):
             severity = self.severity_of(_rule_of(finding, rules))
-            covering = [entry for entry in self.suppressions if entry.covers(finding.path, finding.rule)]
-            objections = {entry: _objection(entry, finding, sha256_of, day) for entry in covering}
-            accepting = [entry for entry, objection in objections.items() if objection is None]
-            if accepting:
+            entry, objections = self._acceptance(finding, sha256_of, day)
+            if entry is not None:
                 suppressed.append(
-                    SuppressedFinding(finding=finding, severity=severity, suppression=accepting[0])
+                    SuppressedFinding(finding=finding, severity=severity, suppression=entry)
                 )
             else:
                 active.append(JudgedFinding(finding=finding, severity=severity))
-                notes.update(dict.fromkeys(objection for objection in objections.values() if objection))
+                notes.update(dict.fromkeys(objections))
+        notes.update(dict.fromkeys(_ending(suppressed, day)))
         gaps = tuple(row for row in report.coverage if self._leaves_open(row))
+        fail_on = self._line(report)
         return Decision(
-            verdict=self._verdict(active, gaps),
+            verdict=self._verdict(active, gaps, fail_on),
             active=tuple(active),
             suppressed=tuple(suppressed),
             gaps=gaps,
             notes=tuple(notes),
-            fail_on=self.fail_on,
+            fail_on=fail_on,
         )
 
-    def _verdict(self, active: Iterable[JudgedFinding], gaps: Collection[Coverage]) -> Verdict:
-        if any(judged.severity >= self.fail_on for judged in active):
+    def _own_findings(self, report: Report, day: date) -> Iterator[Finding]:
+        """What the policy forbids, whatever the files hold."""
+        for rule in self.sources:
+            if rule.applies_to(report.target, report.origin):
+                yield from breaches(rule, report)
+        if self.allowed_sources is not None and not fits(
+            self.allowed_sources, report.target, report.origin
+        ):
+            evidence = f"{report.origin.location}; allowed: {', '.join(self.allowed_sources)}"
+            yield Finding(rule=SOURCE, path=(WHOLE,), subject="source", evidence=evidence)
+        if self.signatures_age_days is not None:
+            yield from _age(self.signatures_age_days, self.signatures_released, day)
+
+    def _acceptance(
+        self, finding: Finding, sha256_of: Sha256Of, day: date
+    ) -> tuple[Suppression | None, list[str]]:
+        """Return the entry that accepts a finding, or why those that cover it do not count."""
+        objections: list[str] = []
+        for entry in self.suppressions:
+            if entry.covers(finding.path, finding.rule):
+                objection = _objection(entry, finding, sha256_of, day) or self._too_long(entry, day)
+                if objection is None:
+                    return entry, []
+                objections.append(objection)
+        if self.baseline is not None and self.baseline.covers(finding):
+            return self.baseline.acceptance(finding), []
+        return None, objections
+
+    def _too_long(self, entry: Suppression, day: date) -> str | None:
+        longest = self.longest_waiver_days
+        if longest is None or (entry.expires - day).days <= longest:
+            return None
+        return (
+            f"the suppression of {entry.rule} for {entry.artifact} lasts until "
+            f"{entry.expires.isoformat()}, the policy allows {longest} days, so it does not count"
+        )
+
+    def _line(self, report: Report) -> Severity:
+        """The severity that fails for this target: the lowest that anything asks for."""
+        asked = (
+            rule.fail_on
+            for rule in self.sources
+            if rule.fail_on is not None and rule.applies_to(report.target, report.origin)
+        )
+        return min((self.fail_on, *asked))
+
+    def _verdict(
+        self, active: Iterable[JudgedFinding], gaps: Collection[Coverage], fail_on: Severity
+    ) -> Verdict:
+        if any(judged.severity >= fail_on or self._forbids(judged) for judged in active):
             return Verdict.FAIL
         return Verdict.INCOMPLETE if gaps and not self.allow_incomplete else Verdict.PASS
+
+    def _forbids(self, judged: JudgedFinding) -> bool:
+        """True for what the policy itself forbids, unless it gives that another severity."""
+        rule = judged.finding.rule
+        return rule in POLICY_RULES and rule not in self.severities
 
     def _leaves_open(self, row: Coverage) -> bool:
         if row.outcome is Outcome.OPAQUE:
@@ -155,6 +244,27 @@ def _rule_of(finding: Finding, rules: Mapping[str, Rule]) -> Rule:
             f"a finding names the rule {finding.rule}, which the signatures do not hold; "
             "program and signatures do not belong together: reinstall weighbridge"
         ) from None
+
+
+def _age(longest_days: int, released: date | None, day: date) -> Iterator[Finding]:
+    if released is not None and (day - released).days <= longest_days:
+        return
+    said = (
+        f"they came out on {released.isoformat()}" if released is not None else "their day is not known"
+    )
+    evidence = f"{said}, the policy allows {longest_days} days"
+    yield Finding(rule=AGE, path=(WHOLE,), subject="signatures", evidence=evidence)
+
+
+def _ending(accepted: Iterable[SuppressedFinding], day: date) -> Iterator[str]:
+    """Say which of the entries in use will soon count no longer."""
+    for one in accepted:
+        entry = one.suppression
+        left = (entry.expires - day).days
+        if left <= _SOON_DAYS:
+            when = "today" if left == 0 else f"on {entry.expires.isoformat()}, in {left} days"
+            owner = f" ({entry.owner})" if entry.owner else ""
+            yield f"the suppression of {entry.rule} for {entry.artifact}{owner} ends {when}"
 
 
 def _objection(entry: Suppression, finding: Finding, sha256_of: Sha256Of, day: date) -> str | None:

@@ -22,9 +22,16 @@ class Suppression:
     artifact: str
     reason: str
     expires: date
-    """The last day on which it counts."""
+    """The last day on which it counts; `date.max` for what a baseline accepts."""
     sha256: str | None = None
     owner: str | None = None
+
+    @property
+    def lasts(self) -> str:
+        """How long it counts, for people."""
+        if self.expires == date.max:
+            return "while this is the baseline"
+        return f"until {self.expires.isoformat()}"
 
     def covers(self, path: tuple[str, ...], rule: str) -> bool:
         """True when rule and place match, whatever the digest and the day."""

@@ -210,8 +210,7 @@ def _write_accepted(page: Page, accepted: Sequence[AcceptedFinding]) -> None:
         if position == _ACCEPTED:
             page.row("", f"and {count(len(numbers) - _ACCEPTED, 'more suppression')}")
             return
-        until = f"until {entry.expires.isoformat()}"
-        by = f"{printable(entry.owner)}, {until}" if entry.owner else until
+        by = f"{printable(entry.owner)}, {entry.lasts}" if entry.owner else entry.lasts
         page.row(
             "Accepted" if position == 0 else "",
             f"{entry.rule} in {printable(entry.artifact)}, {count(number, 'finding')}: "

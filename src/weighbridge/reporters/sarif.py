@@ -213,7 +213,7 @@ def _suppression(entry: Suppression) -> Json:
     return {
         "kind": "external",
         "status": "accepted",
-        "justification": f"{entry.reason} (accepted{owner} until {entry.expires.isoformat()})",
+        "justification": f"{entry.reason} (accepted{owner} {entry.lasts})",
     }
 
 

@@ -1,0 +1,41 @@
+"""An address as people may see it: what opens a door is left out.
+
+A signed address is a secret as long as it is valid, and so are a name and password in one. They
+stay out of reports, of logs and of every message.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+HIDDEN: Final = "***"
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/+")
+_SIGNED: Final = ("http", "https", "git+http", "git+https")
+"""Schemes whose addresses carry signatures behind the question mark."""
+
+
+def shown_address(target: str) -> str:
+    """Return a target without userinfo and without the values behind a `?`; a path as it is."""
+    scheme = _SCHEME.match(target)
+    if scheme is None:
+        return target
+    authority, slash, rest = target[scheme.end() :].partition("/")
+    head, question, tail = authority.partition("?")
+    _, at, host = head.rpartition("@")
+    shown = scheme[0] + (f"{HIDDEN}@" if at else "") + host
+    if scheme[1].lower() not in _SIGNED:
+        return shown + question + tail + slash + rest
+    path, has_query, query = (slash + rest).partition("?") if not question else ("", "?", tail)
+    return shown + path + (f"?{_without_values(query)}" if has_query else "")
+
+
+def _without_values(query: str) -> str:
+    """Keep the names of parameters; a part without a name may itself be the key."""
+    parts = query.partition("#")[0].split("&")
+    return "&".join(_without_value(part) for part in parts)
+
+
+def _without_value(part: str) -> str:
+    name, equals, _ = part.partition("=")
+    return f"{name}={HIDDEN}" if equals else HIDDEN
