@@ -12,7 +12,10 @@ from weighbridge.errors import GateClosed, WeighbridgeError
 
 _COMMANDS = {
     "scan": "Scan files, folders or Hugging Face repositories, and decide.",
+    "pull": "Scan a target, and download it only if the policy lets it pass.",
+    "verify": "Hold a pulled folder, or its target, against weighbridge.lock.",
     "policy": "Check a policy, or try it on reports of earlier scans.",
+    "attest": "Scan a target, and sign what was found.",
     "explain": "Explain a rule, an ATLAS technique or a mitigation.",
     "rules": "List the rules.",
     "capability": "Say what a callable can do, and how its source gets there.",
