@@ -111,54 +111,6 @@ def test_a_wheel_built_without_a_compiler_scans_from_anywhere(
     assert codes == {"sentiment.pt": 1, "sentiment-clean.pt": 0, "sentiment.safetensors": 0}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("target", "verdict", "code"), [("sentiment.pt", "fail", 1), ("sentiment-clean.pt", "pass", 0)]
-)
-def test_the_action_says_the_verdict_and_ends_with_it(
-    tmp_path: Path, target: str, verdict: str, code: int
-) -> None:
-    _run(sys.executable, str(ROOT / "samples" / "build.py"), str(tmp_path / "out"), cwd=tmp_path)
-    # Stands for the installation: the folder in which the step makes its own environment.
-    venv = tmp_path / "weighbridge" / "bin"
-    venv.mkdir(parents=True)
-    (venv / "weighbridge").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m weighbridge "$@"\n')
-    (venv / "python").write_text("#!/bin/sh\nexit 0\n")
-    for program in venv.iterdir():
-        program.chmod(0o755)
-    (tmp_path / "pythonnone").write_text("#!/bin/sh\nexit 0\n")
-    (tmp_path / "pythonnone").chmod(0o755)
-
-    done = _run(
-        *("bash", str(ROOT / "tools" / "action" / "scan.sh")),
-        cwd=tmp_path,
-        PATH=f"{tmp_path}:{os.environ['PATH']}",
-        PYTHONPATH=str(ROOT / "src"),
-        RUNNER_TEMP=str(tmp_path),
-        GITHUB_ACTION_PATH=str(ROOT),
-        GITHUB_OUTPUT=str(tmp_path / "output"),
-        WB_TARGET=f"\nout/demo/{target}\nout/demo/sentiment.safetensors\n",
-        WB_FAIL_ON="high",
-        WB_ALLOW_INCOMPLETE="false",
-        WB_POLICY="",
-        WB_SARIF_FILE="report.sarif",
-        WB_PYTHON="none",
-    )
-
-    assert done.returncode == code, done.stderr
-    said = (tmp_path / "output").read_text()
-    assert said == f"verdict={verdict}\nsarif-file=report.sarif\n"
-    assert (tmp_path / "report.sarif").is_file()
-
-
-def test_every_input_of_the_action_reaches_its_script_as_an_environment_variable() -> None:
-    text = (ROOT / "action.yml").read_text(encoding="utf-8")
-    script = (ROOT / "tools" / "action" / "scan.sh").read_text(encoding="utf-8")
-    variables = [line.split(":")[0].strip() for line in text.splitlines() if "${{ inputs." in line]
-    assert len(variables) == 7
-    assert [name for name in variables if name not in script] == []
-
-
 def test_what_scanning_needs_holds_no_machine_learning_library() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {requirement.split(">")[0].split("=")[0].strip() for requirement in project["dependencies"]}

@@ -1,0 +1,1 @@
+"""The GitHub Action, run step by step as a runner would."""
