@@ -18,4 +18,4 @@ if ! cmp -s "$requirements" "$venv/installed.txt"; then
     "${pip[@]}" --no-deps --no-build-isolation "$GITHUB_ACTION_PATH"
     cp "$requirements" "$venv/installed.txt"
 fi
-printf 'venv=%s\n' "$venv" >> "$GITHUB_OUTPUT"
+printf 'venv=%s\nprogram=%s\n' "$venv" "$venv/bin/weighbridge" >> "$GITHUB_OUTPUT"
