@@ -9,13 +9,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
-from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.inspection import Context, Fact
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact, Origin
-from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB, Budget, Limits
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.core.repository import Repository, RepositoryFile
 from weighbridge.engine.repository import judge_repository
@@ -23,7 +20,7 @@ from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.locate import signatures_dir
 
-_Event = Finding | Coverage | Reference | PackageName
+_Event = Fact
 LIMITS = Limits(wall_s=10, expanded_bytes=64 * MIB, entries=20_000, memory_bytes=768 * MIB)
 _SLOW_S = 20
 _BROKE = "the analysis broke"

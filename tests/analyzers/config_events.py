@@ -7,13 +7,11 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 
-from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.inspection import Context, Fact
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
@@ -40,7 +38,7 @@ def scan(name: str, content: str | bytes | object) -> tuple[list[Finding], list[
     findings: list[Finding] = []
     rows: list[Coverage] = []
 
-    def emit(event: Finding | Coverage | Reference | PackageName) -> None:
+    def emit(event: Fact) -> None:
         if isinstance(event, Finding):
             findings.append(event)
         elif isinstance(event, Coverage):

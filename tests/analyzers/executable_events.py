@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.inspection import Context, Fact
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
@@ -17,9 +15,9 @@ from weighbridge.knowledge.locate import signatures_dir
 KNOWLEDGE = CallableKnowledge.load(signatures_dir() / "callables")
 
 
-def events(name: str, data: bytes | str) -> list[Finding | Coverage | Reference | PackageName]:
+def events(name: str, data: bytes | str) -> list[Fact]:
     """Everything that the engine says of one file."""
-    found: list[Finding | Coverage | Reference | PackageName] = []
+    found: list[Fact] = []
     raw = data.encode() if isinstance(data, str) else data
     inspect_tree(
         Artifact((name,), MemorySource(raw)), Context(Budget(Limits()), KNOWLEDGE), found.append

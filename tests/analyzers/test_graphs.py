@@ -13,12 +13,11 @@ from samples.recipes import onnx as made_onnx
 from tests.formats.sparse_source import SparseSource
 from weighbridge.analyzers.graphs import graph_texts, tensorrt
 from weighbridge.analyzers.graphs.graph_deeds import RULES
-from weighbridge.analyzers.inspection import Context, Event
+from weighbridge.analyzers.inspection import Context, Event, Fact
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import MIB, Budget, Limits
-from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import inspect_tree
@@ -44,8 +43,8 @@ def context() -> Context:
     return Context(Budget(Limits()), CALLABLES)
 
 
-def scan(name: str, data: bytes) -> list[Finding | Coverage | Reference | PackageName]:
-    events: list[Finding | Coverage | Reference | PackageName] = []
+def scan(name: str, data: bytes) -> list[Fact]:
+    events: list[Fact] = []
     inspect_tree(Artifact((name,), MemorySource(data)), context(), events.append)
     return events
 

@@ -7,13 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.inspection import Context, Fact
 from weighbridge.bytesource.local import LocalFile
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding, Severity
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Outcome
 from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
@@ -52,7 +50,7 @@ class Scanned:
 
 
 def scan_file(path: Path, name: str) -> Scanned:
-    events: list[Finding | Coverage | Reference | PackageName] = []
+    events: list[Fact] = []
     source = LocalFile(path)
     try:
         inspect_tree(Artifact((name,), source), Context(Budget(Limits()), KNOWLEDGE), events.append)

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from samples.recipes.pickles import pairs
 
-from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.inspection import Context, Fact
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding, Severity
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
@@ -54,7 +52,7 @@ class Seen:
 
 def scan(data: bytes, name: str = "sample.pkl") -> Seen:
     """Inspect bytes as the engine's workers do."""
-    events: list[Finding | Coverage | Reference | PackageName] = []
+    events: list[Fact] = []
     context = Context(Budget(Limits()), _CALLABLES)
     inspect_tree(Artifact((name,), MemorySource(data)), context, events.append)
     return Seen(

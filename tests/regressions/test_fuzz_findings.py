@@ -6,13 +6,11 @@ import random
 
 from tests.oracle.client import traced_imports
 from tests.oracle.generator import generate
-from weighbridge.analyzers.inspection import Context
+from weighbridge.analyzers.inspection import Context, Fact
 from weighbridge.bytesource.memory import MemorySource
 from weighbridge.core.artifact import Artifact
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Budget, Limits
-from weighbridge.core.package_name import PackageName
-from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage
 from weighbridge.engine.tree import inspect_tree
 from weighbridge.knowledge.callables import CallableKnowledge
@@ -50,8 +48,8 @@ def test_a_thousand_oddities_do_not_hide_a_crossed_frame() -> None:
     assert ("Ünï", "a.b") in set(traced_imports(b"\x80\x04" + noise + hidden))
 
 
-def inspect(data: bytes) -> list[Finding | Coverage | Reference | PackageName]:
-    events: list[Finding | Coverage | Reference | PackageName] = []
+def inspect(data: bytes) -> list[Fact]:
+    events: list[Fact] = []
     context = Context(Budget(Limits()), KNOWLEDGE)
     inspect_tree(Artifact(("x.pkl",), MemorySource(data)), context, events.append)
     return events
