@@ -7,38 +7,18 @@ ranges; 416 when the file is shorter than we believed; anything else is a refusa
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from weighbridge.bytesource.http_client import Reply
 from weighbridge.bytesource.refused import Refused
+from weighbridge.bytesource.windows import PREFIX_BYTES, RangeAnswer
 from weighbridge.core.limits import MIB
 from weighbridge.errors import ReadError
 
 WHOLE_FILE_BYTES = 1 * MIB
 """A file up to this size is taken whole from a server that ignores ranges."""
-PREFIX_BYTES = 8 * MIB
-"""Of a larger file, such a server is read this far from the start, when those bytes are needed."""
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RangeAnswer:
-    """Bytes from a server.
-
-    Attributes:
-        start: offset of the first byte of `data`.
-        total_bytes: size of the file as this answer states it; None when it doesn't.
-        url: what answered, after redirects.
-        has_ignored_range: the server sends whole files only; `data` is a prefix.
-    """
-
-    start: int
-    data: bytes
-    total_bytes: int | None
-    url: str
-    has_ignored_range: bool = False
 
 
 def take_range(reply: Reply, start: int, stop: int) -> RangeAnswer:
@@ -78,6 +58,7 @@ def _partial(reply: Reply, start: int, stop: int) -> RangeAnswer:
 
 
 def _exactly(reply: Reply, length: int) -> bytes:
+    reply.check_identity()
     stated = reply.content_length
     if stated is not None and stated != length:
         raise ReadError(f"{reply.host} announces {stated:,} bytes for a range of {length:,}")

@@ -80,14 +80,20 @@ class ProblemKind(Enum):
     SYMLINK_LOOP = "symlink loop"
     SPECIAL_FILE = "special file"
     """A pipe, socket or device: opening one can block or act."""
+    FOLDER_MARKER = "folder marker"
+    """An object without bytes that stands for a folder; a listing of a store shows such."""
     UNREADABLE = "unreadable"
     TOO_MANY_FILES = "too many files"
+    NAME_LEAVES = "name that leads out of the target"
+    NAME_ABSOLUTE = "absolute name"
+    OTHER_BYTES = "not the bytes that were asked for"
+    """Its digest is another than the one by which it was asked for."""
 
     @property
     def outcome(self) -> Outcome:
         """What it means for coverage."""
         match self:
-            case ProblemKind.SYMLINK_TO_ENTRY:
+            case ProblemKind.SYMLINK_TO_ENTRY | ProblemKind.FOLDER_MARKER:
                 return Outcome.ANALYZED
             case ProblemKind.TOO_MANY_FILES:
                 return Outcome.LIMITED
@@ -102,6 +108,12 @@ class ProblemKind(Enum):
                 return "ORG006"
             case ProblemKind.SPECIAL_FILE:
                 return "ORG007"
+            case ProblemKind.NAME_LEAVES:
+                return "ARC001"
+            case ProblemKind.NAME_ABSOLUTE:
+                return "ARC002"
+            case ProblemKind.OTHER_BYTES:
+                return "ORG008"
             case _:
                 return None
 
