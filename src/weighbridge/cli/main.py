@@ -15,6 +15,7 @@ _COMMANDS = {
     "pull": "Scan a target, and download it only if the policy lets it pass.",
     "verify": "Hold a pulled folder, or its target, against weighbridge.lock.",
     "policy": "Check a policy, or try it on reports of earlier scans.",
+    "audit": "Audit whole stores into a database, again and again.",
     "attest": "Scan a target, and sign what was found.",
     "explain": "Explain a rule, an ATLAS technique or a mitigation.",
     "rules": "List the rules.",

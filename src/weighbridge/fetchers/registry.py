@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
+from weighbridge.core.address import shown_address
 from weighbridge.errors import TargetUnavailable, UsageError
 from weighbridge.fetchers.interface import Fetched, Fetcher, FetchSettings
 
@@ -12,14 +13,16 @@ _BY_SCHEME = {
     "s3": ("objectstore", "ObjectStoreFetcher"),
     "gs": ("objectstore", "ObjectStoreFetcher"),
     "az": ("objectstore", "ObjectStoreFetcher"),
-    "oci": ("oci", "OciFetcher"),
-    "ollama": ("ollama", "OllamaFetcher"),
+    "oci": ("oci.fetcher", "OciFetcher"),
+    "oci+http": ("oci.fetcher", "OciFetcher"),
+    "ollama": ("oci.ollama", "OllamaFetcher"),
     "models": ("mlflow", "MlflowFetcher"),
     "runs": ("mlflow", "MlflowFetcher"),
     "mlflow-artifacts": ("mlflow", "MlflowFetcher"),
     "git+https": ("git", "GitFetcher"),
     "git+http": ("git", "GitFetcher"),
     "git+file": ("git", "GitFetcher"),
+    "git+ssh": ("git", "GitFetcher"),
     "github": ("github", "GithubReleaseFetcher"),
     "dvc": ("dvc", "DvcFetcher"),
     "pypi": ("pypi", "PypiFetcher"),
@@ -27,11 +30,16 @@ _BY_SCHEME = {
     "kaggle": ("kaggle", "KaggleFetcher"),
     "wandb": ("wandb", "WandbFetcher"),
     "jfrog": ("jfrog", "JfrogFetcher"),
+    "jfrog-generic": ("jfrog", "JfrogFetcher"),
     "ngc": ("ngc", "NgcFetcher"),
 }
 """Scheme -> module in this package, and the class in it. Imported when a target needs it."""
 
-_WEB = (("huggingface", "HuggingFaceFetcher"), ("web", "WebFetcher"))
+_WEB = (
+    ("huggingface", "HuggingFaceFetcher"),
+    ("github", "GithubReleaseFetcher"),
+    ("web", "WebFetcher"),
+)
 """In this order for `hf:`, `https:` and `http:`; an address of the hub is a repository first."""
 
 
@@ -63,7 +71,7 @@ def resolve(target: str) -> Fetcher:
         if fetcher.accepts(target):
             return fetcher
     raise UsageError(
-        f"can't fetch {target[:200]!r}: give a path, hf://org/name, an https:// address, "
+        f"can't fetch {shown_address(target)[:200]!r}: give a path, hf://org/name, an https:// address, "
         f"or one that begins with {', '.join(f'{scheme}:' for scheme in _BY_SCHEME)}"
     )
 
@@ -79,6 +87,7 @@ def fetch(target: str, settings: FetchSettings) -> Fetched:
     fetcher = resolve(target)
     if settings.is_offline and not fetcher.is_local(target):
         raise TargetUnavailable(
-            f"{target[:200]!r} is not on this machine, and --offline (or WEIGHBRIDGE_OFFLINE) is set"
+            f"{shown_address(target)[:200]!r} is not on this machine, and --offline "
+            "(or WEIGHBRIDGE_OFFLINE) is set"
         )
     return fetcher.fetch(target, settings)

@@ -107,12 +107,14 @@ def _pinned(result: Scanned) -> str:
     revision = result.report.origin.revision
     if revision is None or revision in result.target:
         return ""
-    return f" @ {printable(revision[:7])}"
+    return f" @ {printable(revision.removeprefix('sha256:')[:7])}"
 
 
 def _facts(result: Scanned) -> Iterable[str]:
     """Yield `12 files, 6.2 GB` and `read 412 kB in 14 requests, 1.8 s`."""
     report = result.report
+    if "store" in report.origin.facts:
+        yield f"from the local store {printable(report.origin.facts['store'])}"
     files = [row for row in report.coverage if len(row.path) == 1]
     number = len({row.path[:1] for row in report.coverage} - {(WHOLE,)})
     total = size(sum(row.size_bytes or 0 for row in files))
