@@ -6,26 +6,25 @@ status and headers were looked at. No exchange outlives its deadline.
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TypeVar
 
 import httpx
 
-from weighbridge.bytesource.http_lane import Lane
-from weighbridge.bytesource.http_patience import TRY_LATER, Patience
-from weighbridge.bytesource.http_redirect import RedirectPolicy
+from weighbridge.bytesource.http_lane import Deadline, Lane
+from weighbridge.bytesource.http_patience import Patience, is_passing
+from weighbridge.bytesource.http_redirect import RedirectPolicy, origin_of
 from weighbridge.bytesource.http_settings import (
     HttpSettings,
     TrafficCounter,
     WaitCallback,
     wait_silently,
 )
+from weighbridge.bytesource.http_trust import tls_context
 from weighbridge.core.limits import KIB
 from weighbridge.errors import ReadError
 
@@ -39,12 +38,14 @@ class Ask:
     """One request.
 
     Attributes:
+        own_headers: only the origin of `url` gets these, and none that it redirects to.
         expected_bytes: how long a body we are ready to wait for; it stretches the deadline.
     """
 
     url: str
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
+    own_headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
     expected_bytes: int = 0
 
@@ -88,8 +89,7 @@ class Reply:
         Raises:
             ReadError: the body is compressed although we asked for it as it is.
         """
-        if self.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
-            raise ReadError(f"{self.host} sends the file compressed; its bytes can't be addressed")
+        self.check_identity()
         body = bytearray()
         for chunk in self._response.iter_raw():
             self._traffic.count_bytes(len(chunk))
@@ -98,17 +98,32 @@ class Reply:
                 break
         return bytes(body[:limit])
 
+    def chunks(self) -> Iterator[bytes]:
+        """Give the body piece by piece, as it comes in.
+
+        Raises:
+            ReadError: the body is compressed although we asked for it as it is.
+        """
+        self.check_identity()
+        for chunk in self._response.iter_raw():
+            self._traffic.count_bytes(len(chunk))
+            yield chunk
+
+    def check_identity(self) -> None:
+        """Refuse a body that is not the bytes themselves.
+
+        Raises:
+            ReadError: it is compressed.
+        """
+        if self.headers.get("content-encoding", "identity").lower() not in ("identity", ""):
+            raise ReadError(f"{self.host} sends the file compressed; its bytes can't be addressed")
+
     def drain(self) -> None:
-        """Read a small body, so that the connection can be used again."""
+        """Read a small body, so that the connection can be used again. What it says is no matter."""
         length = self.content_length
         if length is not None and length <= _SMALL_BODY_BYTES:
-            self.read(length + 1)
-
-
-@lru_cache(maxsize=1)
-def _tls_context() -> ssl.SSLContext:
-    """Loading the certificates takes longer than a request; all clients share them."""
-    return httpx.create_ssl_context()
+            for chunk in self._response.iter_raw():
+                self._traffic.count_bytes(len(chunk))
 
 
 class HttpClient:
@@ -142,7 +157,7 @@ class HttpClient:
         self._on_wait = on_wait
         self._sleep = sleep
         self._user_agent = user_agent
-        self._tls = _tls_context()
+        self._tls = tls_context(self._settings.ca_bundle)
         self._slots = threading.BoundedSemaphore(self._settings.in_flight)
         self._local = threading.local()
         self._lanes: list[Lane] = []
@@ -152,7 +167,7 @@ class HttpClient:
     def exchange(self, ask: Ask, consume: Callable[[Reply], _T]) -> _T:
         """Send, follow redirects, and return what `consume` makes of the reply.
 
-        After a broken connection or a status of `TRY_LATER` it begins again; `consume` may
+        After a broken connection or a passing refusal (429, 5xx) it begins again; `consume` may
         therefore run more than once, and must not keep what an earlier run got.
 
         Raises:
@@ -163,11 +178,13 @@ class HttpClient:
             self._hold()
             try:
                 with self._slots, self._followed(ask) as reply:
-                    if reply.status not in TRY_LATER:
+                    if not is_passing(reply.status, reply.headers):
                         return consume(reply)
                     pause = patience.after_status(reply.status, reply.headers, host=reply.host)
-                    if reply.from_endpoint and reply.status == 429:
+                    if reply.from_endpoint and reply.status in (403, 429):
                         self._resume_at = time.monotonic() + pause.seconds
+            except httpx.UnsupportedProtocol as error:
+                raise ReadError(f"not an address of http or https: {error}") from error
             except (httpx.TransportError, httpx.StreamError) as error:
                 pause = patience.after_failure(error, host=httpx.URL(ask.url).host)
             except httpx.InvalidURL as error:
@@ -183,8 +200,11 @@ class HttpClient:
     @contextmanager
     def _followed(self, ask: Ask) -> Iterator[Reply]:
         url = httpx.URL(ask.url)
+        self._policy.check_first(url)
+        allowed_s = ask.expected_bytes / self._settings.slowest_bytes_per_s + self._settings.deadline_s
+        deadline = Deadline(allowed_s)
         for _ in range(self._settings.redirects + 1):
-            with self._sent(ask, url) as reply:
+            with self._sent(ask, url, deadline) as reply:
                 location = reply.headers.get("location")
                 if reply.status not in _REDIRECTS or location is None:
                     yield reply
@@ -200,21 +220,22 @@ class HttpClient:
             raise ReadError(f"a {ask.method} request is redirected to {target.host}; refused")
 
     @contextmanager
-    def _sent(self, ask: Ask, url: httpx.URL) -> Iterator[Reply]:
+    def _sent(self, ask: Ask, url: httpx.URL, deadline: Deadline) -> Iterator[Reply]:
         to_endpoint = self._policy.is_endpoint(url)
         headers = {"accept-encoding": "identity", "user-agent": self._user_agent, **ask.headers}
         if to_endpoint and self._token:
             headers["authorization"] = f"Bearer {self._token}"
         if to_endpoint and self._credentials is not None:
             headers |= self._credentials()
+        if origin_of(url) == origin_of(httpx.URL(ask.url)):
+            headers |= ask.own_headers
         self.traffic.count_request(to_endpoint=to_endpoint)
         with self._lane().send(
             ask.method,
             url,
             headers=headers,
             content=ask.content,
-            deadline_s=self._settings.deadline_s
-            + ask.expected_bytes / self._settings.slowest_bytes_per_s,
+            deadline=deadline,
             check_peer=lambda address: self._policy.check_peer(url, address),
         ) as response:
             yield Reply(response, self.traffic, from_endpoint=to_endpoint)

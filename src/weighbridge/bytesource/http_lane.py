@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
@@ -24,16 +25,39 @@ PeerCheck = Callable[[str], None]
 """Gets the address of a new connection before anything is sent; raises ReadError to refuse."""
 
 
+class Deadline:
+    """The moment at which an exchange ends, its redirects included."""
+
+    def __init__(self, allowed_s: float) -> None:
+        self.allowed_s = allowed_s
+        self._at = time.monotonic() + allowed_s
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self._at - time.monotonic())
+
+
 class Lane:
-    """Connections that only one thread uses."""
+    """Connections that only one thread uses.
+
+    Raises:
+        ReadError: the environment names a proxy that can't be used.
+    """
 
     def __init__(self, settings: HttpSettings, tls: ssl.SSLContext) -> None:
-        self._client = httpx.Client(
-            timeout=settings.inactivity_s,
-            follow_redirects=False,
-            verify=tls,
-            limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
-        )
+        try:
+            self._client = httpx.Client(
+                timeout=settings.inactivity_s,
+                follow_redirects=False,
+                verify=tls,
+                limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            # Its text may hold the proxy's password.
+            raise ReadError(
+                "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names can't be used: "
+                "write it as http://host:port (SOCKS needs the package socksio)"
+            ) from error
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._sockets: list[socket.socket] = []
 
@@ -45,7 +69,7 @@ class Lane:
         *,
         headers: Mapping[str, str],
         content: bytes | None,
-        deadline_s: float,
+        deadline: Deadline,
         check_peer: PeerCheck,
     ) -> Iterator[httpx.Response]:
         """Send a request and give the response with its body unread.
@@ -55,10 +79,10 @@ class Lane:
             httpx.TransportError: anything else went wrong beneath HTTP.
         """
         expired = threading.Event()
-        timer = threading.Timer(deadline_s, self._cut, (expired,))
+        timer = threading.Timer(deadline.left_s, self._cut, (expired,))
         timer.daemon = True
         timer.start()
-        trace = _Trace(url.raw_host.decode("ascii"), self._sockets, check_peer)
+        trace = _Trace(url.raw_host.decode("ascii"), self._sockets, check_peer, expired)
         try:
             request = self._client.build_request(
                 method, url, headers=dict(headers), content=content, extensions={"trace": trace}
@@ -68,9 +92,11 @@ class Lane:
                 yield response
             finally:
                 response.close()
-        except (httpx.TransportError, httpx.StreamError):
+        except (httpx.TransportError, httpx.StreamError) as error:
             if expired.is_set():
-                raise ReadError(f"{url.host} took longer than {deadline_s:,.0f} s to answer") from None
+                raise _too_slow(url.host, deadline) from None
+            if (final := _final(error, url.host)) is not None:
+                raise final from error
             raise
         finally:
             timer.cancel()
@@ -84,13 +110,39 @@ class Lane:
         self._client.close()
 
 
+def _final(error: Exception, host: str) -> ReadError | None:
+    """Return the error for a failure that another try can't mend."""
+    if isinstance(error, httpx.ProxyError) and str(error).startswith("4"):
+        return ReadError(f"the proxy refuses to connect to {host}: {error}")
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    return ReadError(
+        f"the certificate of {host} is not believed ({cause.verify_message}); if your organisation "
+        "issues its own, name its certificates with --ca-bundle or SSL_CERT_FILE"
+    )
+
+
+def _too_slow(host: str, deadline: Deadline) -> ReadError:
+    return ReadError(f"{host} took longer than {deadline.allowed_s:,.1f} s to answer")
+
+
 class _Trace:
     """Collects the sockets of new connections and has each address checked."""
 
-    def __init__(self, host: str, sockets: list[socket.socket], check_peer: PeerCheck) -> None:
+    def __init__(
+        self,
+        host: str,
+        sockets: list[socket.socket],
+        check_peer: PeerCheck,
+        expired: threading.Event,
+    ) -> None:
         self._host = host
         self._sockets = sockets
         self._check_peer = check_peer
+        self._expired = expired
         self._is_direct = False
 
     def __call__(self, event: str, info: Mapping[str, object]) -> None:
@@ -106,6 +158,9 @@ class _Trace:
     def _connected(self, connection: socket.socket) -> None:
         self._sockets[:] = [known for known in self._sockets if known.fileno() >= 0]
         self._sockets.append(connection)
+        if self._expired.is_set():
+            # The timer has fired while there was no socket to cut.
+            _shut(connection)
         if not self._is_direct:
             return
         try:

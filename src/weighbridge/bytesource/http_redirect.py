@@ -16,17 +16,30 @@ import httpx
 from weighbridge.errors import ReadError
 
 _CREDENTIAL_ADDRESSES = frozenset(
-    # Amazon, Google, Azure and others; Amazon's containers; Amazon over IPv6; Alibaba.
+    # Amazon, Google, Azure, Oracle and others; Amazon's containers, also over IPv6; Tencent; Azure's
+    # host agent; Oracle's older one; Alibaba; Amazon, Google and Oracle over IPv6.
     ip_address(text)
     for text in (
         "169.254.169.254",
         "169.254.170.2",
         "169.254.170.23",
-        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "169.254.0.23",
+        "168.63.129.16",
+        "192.0.0.192",
         "100.100.100.200",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fd00:c1::a9fe:a9fe",
     )
 )
-_NAT64 = IPv6Network("64:ff9b::/96")
+_WRAPPING = (
+    # The last 32 bits are an IPv4 address: NAT64, also its local prefixes, and SIIT.
+    # Source: RFC 6052 section 2.1, RFC 8215, RFC 2765 section 2.1.
+    IPv6Network("64:ff9b::/96"),
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("::ffff:0:0:0/96"),
+)
 
 
 class Reach(Enum):
@@ -63,7 +76,7 @@ def reach_of(address: str) -> Reach:
 def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     if isinstance(address, IPv4Address):
         return address
-    if address in _NAT64:
+    if any(address in network for network in _WRAPPING):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo[1] if address.teredo else None
     return address.ipv4_mapped or address.sixtofour or teredo or address
@@ -86,6 +99,23 @@ class RedirectPolicy:
     def is_endpoint(self, url: httpx.URL) -> bool:
         return origin_of(url) == self._origin
 
+    def check_first(self, url: httpx.URL) -> None:
+        """Check an address that an answer of the endpoint named, as if it had redirected there.
+
+        A name is resolved only when it is connected to; `check_peer` sees what it led to.
+
+        Raises:
+            ReadError: we do not go there.
+        """
+        if self.is_endpoint(url):
+            return
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ReadError("the server names an address that is not plain http or https")
+        if self._endpoint.scheme == "https" and url.scheme == "http":
+            raise ReadError(f"the server leads from https to http at {url.host}; refused")
+        for address in _addresses(url.host, socket.AI_NUMERICHOST):
+            self._check_address(url.host, address)
+
     def next_url(self, current: httpx.URL, location: str) -> httpx.URL:
         """Return where a redirect leads.
 
@@ -107,13 +137,16 @@ class RedirectPolicy:
     def check_peer(self, url: httpx.URL, address: str) -> None:
         """Check the address of a connection before anything is sent over it.
 
-        The name may have been resolved to another address than at the first check.
+        The name may have been resolved to another address than at the first check. Even the
+        endpoint itself may not turn out to be an address that hands out credentials.
 
         Raises:
             ReadError: the address is not one that a redirect may lead to.
         """
         if not self.is_endpoint(url):
             self._check_address(url.host, address)
+        elif reach_of(address) is Reach.CREDENTIALS:
+            raise ReadError(f"{url.host} is the cloud metadata address {address}; refused")
 
     def _check_host(self, host: str) -> None:
         for address in _addresses(host):
@@ -132,10 +165,13 @@ class RedirectPolicy:
         return self._reaches
 
 
-def _addresses(host: str) -> tuple[str, ...]:
-    """Resolve a host. Nothing when it has no address here: a proxy knows it, or connecting fails."""
+def _addresses(host: str, flags: int = 0) -> tuple[str, ...]:
+    """Resolve a host. Nothing when it has no address here: a proxy knows it, or connecting fails.
+
+    The resolver also takes what looks like no address: `2852039166`, `0xa9fea9fe`, `127.1`.
+    """
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=flags)
     except (OSError, UnicodeError):
         return ()
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from weighbridge.core.limits import KIB
 from weighbridge.core.report import Traffic
@@ -29,6 +30,7 @@ class HttpSettings:
         wait_total_s: longest sum of waits for one exchange. The hub counts in windows of 300 s.
         in_flight: exchanges at the same time.
         redirects: hops of one exchange.
+        ca_bundle: certificates to believe, as `http_trust.tls_context` takes it.
     """
 
     inactivity_s: float = 15.0
@@ -38,6 +40,19 @@ class HttpSettings:
     wait_total_s: float = 330.0
     in_flight: int = 16
     redirects: int = 5
+    ca_bundle: Path | None = None
+
+    def within(self, seconds: float) -> HttpSettings:
+        """Return settings that are as patient as that many seconds for one answer.
+
+        How slow a body may be scales with it, so that half the time means half the patience.
+        """
+        return replace(
+            self,
+            inactivity_s=min(self.inactivity_s, seconds),
+            deadline_s=seconds,
+            slowest_bytes_per_s=max(1, round(self.slowest_bytes_per_s * self.deadline_s / seconds)),
+        )
 
 
 class TrafficCounter:

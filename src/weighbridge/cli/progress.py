@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from weighbridge.reporters.words import printable, shortened
+from weighbridge.reporters.words import printable, shortened, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -25,6 +25,7 @@ class Watcher:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._activity = "Scanning"
         self._lock = threading.Lock()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -37,13 +38,34 @@ class Watcher:
 
     def advance(self, done: int, known: int, name: str) -> None:
         with self._lock:
+            self._activity = "Scanning"
             self._words = f"{done:,} of {known:,} files  {shortened(printable(name), _NAME_CHARS)}"
             if self._bar is not None and self._task is not None:
-                self._bar.update(self._task, description=self._words, completed=done, total=known)
+                self._bar.update(
+                    self._task,
+                    description=self._words,
+                    completed=done,
+                    total=known,
+                    activity=self._activity,
+                )
+
+    def brought(self, there: int, known: int, name: str) -> None:
+        """Tell how many bytes of a download have come."""
+        with self._lock:
+            self._activity = "Bringing"
+            self._words = f"{size(there)} of {size(known)}  {shortened(printable(name), _NAME_CHARS)}"
+            if self._bar is not None and self._task is not None:
+                self._bar.update(
+                    self._task,
+                    description=self._words,
+                    completed=there,
+                    total=known,
+                    activity=self._activity,
+                )
 
     def waiting(self, seconds: float, reason: str) -> None:
         """Say that a server makes us wait, on a terminal and in a pipe alike."""
-        line = f"Waiting {seconds:.0f} s: {printable(reason)}"
+        line = f"Waiting {seconds:.{0 if seconds >= 1 else 1}f} s: {printable(reason)}"
         with self._lock:
             if self._bar is not None:
                 self._bar.console.print(line, markup=False, highlight=False)
@@ -55,14 +77,14 @@ class Watcher:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (
-            TextColumn("Scanning"),
+            TextColumn("{task.fields[activity]}"),
             BarColumn(bar_width=20),
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
         )
         with self._lock:
             self._bar = Progress(*columns, console=Console(file=self._stream), transient=True)
-            self._task = self._bar.add_task(self._words, total=None)
+            self._task = self._bar.add_task(self._words, total=None, activity=self._activity)
             self._bar.start()
 
     def close(self) -> None:

@@ -13,12 +13,14 @@ HIDDEN: Final = "***"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/+")
 _SIGNED: Final = ("http", "https", "git+http", "git+https")
 """Schemes whose addresses carry signatures behind the question mark."""
+_HOSTLESS: Final = ("hf", "models", "runs", "pypi")
+"""Schemes that begin with a name: what follows an `@` is a revision, an alias or a version."""
 
 
 def shown_address(target: str) -> str:
     """Return a target without userinfo and without the values behind a `?`; a path as it is."""
     scheme = _SCHEME.match(target)
-    if scheme is None:
+    if scheme is None or scheme[1].lower() in _HOSTLESS:
         return target
     authority, slash, rest = target[scheme.end() :].partition("/")
     head, question, tail = authority.partition("?")

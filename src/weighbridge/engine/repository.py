@@ -18,8 +18,8 @@ from weighbridge.core.repository import WHOLE, Repository, RepositoryFile
 from weighbridge.engine.tree import Emit, guarded, inspect_tree
 from weighbridge.engine.wire import Manifest, RepositoryJob
 
-RemoteSource = Callable[[int, int], ByteSource]
-"""Gives the bytes of a file that is not on this machine, by its number and size."""
+RemoteSource = Callable[[int], ByteSource]
+"""Gives the bytes of a file that is not on this machine, by its number; raises ReadError."""
 
 
 def repository_of(job: RepositoryJob, remote: RemoteSource) -> Repository:
@@ -40,7 +40,7 @@ def _repository(
         file = listed[name]
         if file.local_path is not None:
             return LocalFile(Path(file.local_path))
-        return remote(numbers[name], file.size_bytes or 0)
+        return remote(numbers[name])
 
     return Repository(
         target=manifest.target,

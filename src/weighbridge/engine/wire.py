@@ -107,12 +107,23 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """The size of a file that a worker asks for: the true one, not what a registry states.
+
+    Attributes:
+        file: see `Read`.
+    """
+
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     pass
 
 
 Event = Finding | Coverage | Reference | PackageName | StatedLicence | Examination
-Message = Event | Read | Done
+Message = Event | Read | Measure | Done
 
 
 def send(stream: IO[bytes], message: object) -> None:
@@ -286,6 +297,8 @@ def decode_message(message: dict[str, Any]) -> Message:
         if "read" in message:
             file, offset, length = message["read"]
             return Read(_typed(file, int), _typed(offset, int), _typed(length, int))
+        if "measure" in message:
+            return Measure(_typed(message["measure"], int))
         if message.get("done") is True:
             return Done()
     except (KeyError, TypeError, ValueError) as error:

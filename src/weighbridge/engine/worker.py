@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from weighbridge.analyzers.inspection import Context, Fact
@@ -23,21 +23,32 @@ from weighbridge.engine.tree import inspect_tree
 from weighbridge.errors import ReadError
 from weighbridge.knowledge.callables import CallableKnowledge
 from weighbridge.knowledge.locate import signatures_dir
+from weighbridge.opinions.interface import Examination, OpinionResult, Stance
 
 from pathlib import Path  # isort: skip
 
 
 class PipeSource:
-    """Bytes of a remote artifact, read by the supervisor on our behalf."""
+    """Bytes of a remote artifact, read by the supervisor on our behalf.
+
+    The size is that of the bytes. What a registry states may be less, and would hide the rest.
+
+    Raises:
+        ReadError: the file can't be opened.
+    """
 
     is_remote = True
 
-    def __init__(self, size: int, stdin: IO[bytes], stdout: IO[bytes], number: int = 0) -> None:
-        self._size = size
+    def __init__(self, stdin: IO[bytes], stdout: IO[bytes], number: int = 0) -> None:
         self._number = number
         self._stdin = stdin
         self._stdout = stdout
         self._bytes_read = 0
+        wire.send(stdout, {"measure": number})
+        answer = wire.receive(stdin)
+        if "error" in answer:
+            raise ReadError(answer["error"])
+        self._size: int = answer["size"]
 
     @property
     def size(self) -> int:
@@ -108,12 +119,11 @@ def _inspect(job: wire.Job, knowledge: CallableKnowledge, stdin: IO[bytes], stdo
     source: ByteSource
     try:
         source = (
-            LocalFile(Path(job.local_path))
-            if job.local_path is not None
-            else PipeSource(job.size_bytes, stdin, stdout)
+            LocalFile(Path(job.local_path)) if job.local_path is not None else PipeSource(stdin, stdout)
         )
     except ReadError as error:
-        emit(Coverage(path=(job.name,), format="unknown", outcome=Outcome.FAILED, detail=str(error)))
+        for event in _unopened(job, str(error)):
+            send(event)
         return
     artifact = Artifact((job.name,), source, job.origin)
     context = Context(Budget(job.limits), knowledge)
@@ -128,13 +138,25 @@ def _inspect(job: wire.Job, knowledge: CallableKnowledge, stdin: IO[bytes], stdo
         source.close()
 
 
+def _unopened(job: wire.Job, why: str) -> Iterator[wire.Event]:
+    if job.opinions is None:
+        size = job.size_bytes or None
+        yield Coverage(
+            path=(job.name,), format="unknown", outcome=Outcome.FAILED, size_bytes=size, detail=why
+        )
+        return
+    for engine in job.opinions.engines:
+        result = OpinionResult(stance=Stance.FAILED, reason=f"{engine} could not read it: {why}")
+        yield Examination(engine, (job.name,), result)
+
+
 def _judge(
     job: wire.RepositoryJob, knowledge: CallableKnowledge, stdin: IO[bytes], stdout: IO[bytes]
 ) -> None:
     from weighbridge.engine.repository import judge_repository, repository_of
 
-    def remote(number: int, size: int) -> ByteSource:
-        return PipeSource(size, stdin, stdout, number)
+    def remote(number: int) -> ByteSource:
+        return PipeSource(stdin, stdout, number)
 
     emit = _limited(job, lambda event: wire.send(stdout, wire.encode_event(event)))
     judge_repository(repository_of(job, remote), Context(Budget(job.limits), knowledge), emit)

@@ -3,59 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from weighbridge.bytesource.http_settings import TrafficCounter
-from weighbridge.bytesource.refused import Refused
-from weighbridge.core.artifact import ByteSource, Origin
-from weighbridge.core.vendors import VENDORS
-from weighbridge.core.version import VERSION
-from weighbridge.errors import ReadError
 from weighbridge.fetchers.huggingface_errors import HubErrors
+from weighbridge.fetchers.huggingface_session import HubHome, HubSession
 from weighbridge.fetchers.huggingface_target import (
     DEFAULT_ENDPOINT,
-    HubTarget,
     is_hub_target,
     parse_hub_target,
 )
-from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem, ProblemKind
-
-if TYPE_CHECKING:
-    from weighbridge.bytesource.http_client import HttpClient
-    from weighbridge.bytesource.http_range import RangeSource
-    from weighbridge.fetchers.huggingface_api import HubApi, TreeItem
-    from weighbridge.fetchers.huggingface_commit import PinnedRepository
-
-_DIRECTORY_AT_THE_END = (
-    ".pt",
-    ".pth",
-    ".bin",
-    ".ckpt",
-    ".zip",
-    ".npz",
-    ".keras",
-    ".pt2",
-    ".nemo",
-    ".mar",
-)
-_CODE_BEARING = (
-    *_DIRECTORY_AT_THE_END,
-    *(".pkl", ".pickle", ".joblib", ".dill", ".npy", ".h5", ".hdf5", ".pb", ".onnx", ".gguf", ".t7"),
-    *(".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".py", ".so", ".dll", ".exe", ".jar", ".sh"),
-)
-"""Only these are asked about: the verdicts cost the hub more than the listing."""
-_MOST_VERDICTS = 1000
-_GIT_OBJECT = re.compile(r"[0-9a-f]{40}")
-_RANKS = {
-    **dict.fromkeys(("safe", "clean", "innocuous", "ok"), 0),
-    **dict.fromkeys(("suspicious", "caution"), 2),
-    **dict.fromkeys(("unsafe", "malicious", "infected", "dangerous"), 3),
-}
-"""Of the words that vendors use; those that are not here, such as `unscanned`, come second."""
+from weighbridge.fetchers.interface import Fetched, FetchSettings
 
 
 class HuggingFaceFetcher:
@@ -74,221 +30,16 @@ class HuggingFaceFetcher:
             UsageError: the target names no repository.
             TargetError: not found, gated, private, rate limited, offline, in words.
         """
-        return _Session(parse_hub_target(target, hub_endpoint()), settings).fetched()
+        from weighbridge.fetchers.huggingface_commit import is_offline, stored_token
+
+        endpoint = hub_endpoint()
+        parsed = parse_hub_target(target, endpoint)
+        if is_offline():
+            raise HubErrors(parsed, endpoint, has_token=False).offline()
+        home = HubHome(endpoint=endpoint, token=settings.token or stored_token())
+        return HubSession(parsed, settings, home=home).fetched()
 
 
 def hub_endpoint() -> str:
     """Return the hub's address as the environment sets it now."""
     return (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
-
-
-class _Session:
-    """One fetch: what its steps share."""
-
-    def __init__(self, target: HubTarget, settings: FetchSettings) -> None:
-        from weighbridge.bytesource.http_client import HttpClient
-        from weighbridge.fetchers.huggingface_commit import is_offline, stored_token
-
-        self._endpoint = hub_endpoint()
-        self._target = target
-        self._settings = settings
-        if is_offline():
-            raise HubErrors(target, self._endpoint, has_token=False).offline()
-        self._token = settings.token or stored_token()
-        self._errors = HubErrors(target, self._endpoint, has_token=self._token is not None)
-        self._client: HttpClient = HttpClient(
-            self._endpoint,
-            token=self._token,
-            settings=settings.http,
-            traffic=TrafficCounter(),
-            on_wait=settings.on_wait,
-            user_agent=f"weighbridge/{VERSION}",
-        )
-
-    def fetched(self) -> Fetched:
-        try:
-            return self._fetched()
-        except ReadError as error:
-            self._client.close()
-            raise self._errors.from_read_error(error) from error
-        except BaseException:
-            self._client.close()
-            raise
-
-    def _fetched(self) -> Fetched:
-        from weighbridge.fetchers.huggingface_api import HubApi
-
-        pinned = self._pin()
-        target = replace(self._target, repo_id=pinned.repo_id)
-        api = HubApi(self._client, self._endpoint, target, pinned.commit)
-        files, problems = self._list(api)
-        origin = _origin(target, pinned)
-        known = _asked_about(api, files)
-        origin = replace(origin, registry_verdicts=_summary(known.values()))
-        entries = [self._entry(api, file, origin, known.get(file.path)) for file in files]
-        return Fetched(
-            display_name=target.display_name,
-            origin=origin,
-            items=iter((*self._knocked(entries), *problems)),
-            count=len(entries) + len(problems),
-            traffic=self._client.traffic,
-            close=self._client.close,
-        )
-
-    def _pin(self) -> PinnedRepository:
-        from weighbridge.bytesource.http_patience import Patience
-        from weighbridge.fetchers.huggingface_commit import pin
-
-        return pin(
-            self._target,
-            self._endpoint,
-            self._token,
-            patience=Patience(self._settings.http, self._settings.on_wait),
-            traffic=self._client.traffic,
-            errors=self._errors,
-        )
-
-    def _list(self, api: HubApi) -> tuple[list[TreeItem], list[Problem]]:
-        files: list[TreeItem] = []
-        problems: list[Problem] = []
-        for item in self._items(api):
-            if item.type == "directory":
-                continue
-            if len(files) + len(problems) >= self._settings.max_files:
-                problems.append(_too_many(self._settings.max_files))
-                break
-            problem = _problem_with(item)
-            if problem is None:
-                files.append(item)
-            else:
-                problems.append(problem)
-        return sorted(files, key=lambda file: file.path), problems
-
-    def _items(self, api: HubApi) -> Iterator[TreeItem]:
-        path = self._target.path
-        if not path:
-            yield from api.tree()
-            return
-        found = next((item for item in api.paths_info([path]) if item.path == path), None)
-        if found is None:
-            raise self._errors.path_missing()
-        if found.type == "directory":
-            yield from api.tree(path)
-        else:
-            yield found
-
-    def _entry(
-        self, api: HubApi, file: TreeItem, target_origin: Origin, known: TreeItem | None
-    ) -> Entry:
-        url = api.file_url(file.path)
-        origin = replace(
-            target_origin,
-            location=f"{target_origin.location}/{file.path}",
-            sha256=file.lfs.oid if file.lfs else None,
-            size_bytes=file.size,
-            registry_verdicts=known.verdicts if known is not None else {},
-            facts=dict(_file_facts(file, known)),
-        )
-
-        def open_file() -> ByteSource:
-            return _source(self._client, url, file)
-
-        return Entry(name=file.path, size_bytes=file.size, origin=origin, open=open_file)
-
-    def _knocked(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Read the first file's first bytes now: only then does the hub say that a gate is shut.
-
-        The bytes are not fetched twice: the first to open that file gets this source.
-
-        Raises:
-            TargetError: the repository, and not just this file, can't be read.
-        """
-        if not entries:
-            return entries
-        source = entries[0].open()
-        try:
-            source.read_at(0, 1)
-        except Refused as refusal:
-            if refusal.from_endpoint and (refusal.status == 401 or refusal.error_code == "GatedRepo"):
-                raise self._errors.access_refused(refusal) from None
-        except ReadError:
-            # Whoever opens the file meets the error again, and it costs one artifact only.
-            return entries
-        return (replace(entries[0], open=_First(source, entries[0])), *entries[1:])
-
-
-class _First:
-    """Opens an entry, with a source that is open already the first time."""
-
-    def __init__(self, source: ByteSource, entry: Entry) -> None:
-        self._source: ByteSource | None = source
-        self._entry = entry
-        self._lock = threading.Lock()
-
-    def __call__(self) -> ByteSource:
-        with self._lock:
-            source, self._source = self._source, None
-        return source or self._entry.open()
-
-
-def _source(client: HttpClient, url: str, file: TreeItem) -> RangeSource:
-    from weighbridge.bytesource.http_range import RangeSource, RemoteFile
-
-    prefers_tail = file.path.lower().endswith(_DIRECTORY_AT_THE_END)
-    return RangeSource(client, RemoteFile(url=url, expected_bytes=file.size, prefers_tail=prefers_tail))
-
-
-def _asked_about(api: HubApi, files: Sequence[TreeItem]) -> Mapping[str, TreeItem]:
-    """Ask for the hub's verdicts on files that can carry code. Evidence: to go without is no error."""
-    paths = [file.path for file in files if file.path.lower().endswith(_CODE_BEARING)]
-    if not paths:
-        return {}
-    try:
-        return {item.path: item for item in api.paths_info(paths[:_MOST_VERDICTS])}
-    except ReadError:
-        return {}
-
-
-def _summary(files: Iterable[TreeItem]) -> Mapping[str, str]:
-    """Say in a word what each vendor makes of the files together, and of how many it is not the best."""
-    words: dict[str, list[str]] = {}
-    for file in files:
-        for vendor, word in file.verdicts.items():
-            words.setdefault(vendor, []).append(word.lower())
-    return {VENDORS.get(vendor, vendor): _worst(said) for vendor, said in words.items()}
-
-
-def _worst(said: Sequence[str]) -> str:
-    word = max(said, key=lambda one: _RANKS.get(one, 1))
-    return f"{word} ({said.count(word):,} of {len(said):,} files)"
-
-
-def _file_facts(file: TreeItem, known: TreeItem | None) -> Iterator[tuple[str, str]]:
-    if file.lfs is None and _GIT_OBJECT.fullmatch(file.oid):
-        yield "git_object", file.oid
-    if known is not None and known.last_commit is not None:
-        yield "last_commit", known.last_commit.date[:40]
-
-
-def _origin(target: HubTarget, pinned: PinnedRepository) -> Origin:
-    return Origin(
-        kind="huggingface",
-        location=f"hf://{target.display_name}@{pinned.commit}",
-        revision=pinned.commit,
-        facts=pinned.facts,
-    )
-
-
-def _problem_with(item: TreeItem) -> Problem | None:
-    if item.type != "file":
-        detail = f"the hub lists it as {item.type[:40]!r}, which can't be read"
-    elif item.size < 0 or any(part in ("", ".", "..") for part in item.path.split("/")):
-        detail = "the hub lists it with a name or size that no file can have"
-    else:
-        return None
-    return Problem(name=item.path, kind=ProblemKind.UNREADABLE, detail=detail)
-
-
-def _too_many(max_files: int) -> Problem:
-    detail = f"the repository has more than {max_files:,} files; the rest was not looked at"
-    return Problem(name="...", kind=ProblemKind.TOO_MANY_FILES, detail=detail)

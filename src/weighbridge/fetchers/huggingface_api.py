@@ -38,15 +38,22 @@ class LastCommit(msgspec.Struct, frozen=True):
     date: str = ""
 
 
+class SiblingLfs(msgspec.Struct, frozen=True):
+    """The same, as the page of a revision spells it."""
+
+    sha256: str
+    size: int = 0
+
+
 _NAMES_OF_THE_API = {"security": "securityFileStatus", "last_commit": "lastCommit"}
 
 
 class TreeItem(msgspec.Struct, frozen=True, rename=_NAMES_OF_THE_API):
-    """One row of a listing. `size` is that of the content, not of the pointer."""
+    """One row of a listing. `size` is that of the content, not of the pointer; None when not stated."""
 
     type: str
     path: str
-    size: int = 0
+    size: int | None = 0
     oid: str = ""
     lfs: Lfs | None = None
     security: Mapping[str, object] | None = None
@@ -56,6 +63,24 @@ class TreeItem(msgspec.Struct, frozen=True, rename=_NAMES_OF_THE_API):
     def verdicts(self) -> Mapping[str, str]:
         """Each vendor's word on this file, by the API's name of its scan; `status` is the hub's own."""
         return dict(_verdicts(self.security or {}))
+
+
+class Sibling(msgspec.Struct, frozen=True, rename={"path": "rfilename", "oid": "blobId"}):
+    """One file as the page of a revision names it. What is not `path`, some servers leave out."""
+
+    path: str
+    size: int | None = None
+    oid: str | None = None
+    lfs: SiblingLfs | None = None
+
+    @property
+    def item(self) -> TreeItem:
+        lfs = Lfs(oid=self.lfs.sha256, size=self.lfs.size) if self.lfs is not None else None
+        return TreeItem(type="file", path=self.path, size=self.size, oid=self.oid or "", lfs=lfs)
+
+
+class _Revision(msgspec.Struct, frozen=True):
+    siblings: list[Sibling]
 
 
 def _verdicts(status: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -100,6 +125,17 @@ class HubApi:
             yield from items
             if not items:
                 return
+
+    def siblings(self) -> Iterator[TreeItem]:
+        """List all files as the page of the revision names them: for servers without a tree.
+
+        Raises:
+            Refused: the hub gives no listing.
+            ReadError: the listing can't be read.
+        """
+        ask = Ask(url=f"{self._api}/revision/{self._commit}?blobs=true", expected_bytes=8 * MIB)
+        revision = self._client.exchange(ask, lambda reply: _decode(reply, _Revision))
+        yield from (sibling.item for sibling in revision.siblings)
 
     def paths_info(self, paths: Sequence[str]) -> list[TreeItem]:
         """Look up some paths in one request, with the vendors' verdicts. Unknown paths are left out.

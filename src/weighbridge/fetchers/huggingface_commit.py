@@ -1,32 +1,65 @@
-"""Pin a hub revision to a commit, through huggingface_hub: names, tokens, gates, renames."""
+"""Pin a hub revision to a commit: one request, and what the hub says of the repository.
+
+huggingface_hub could ask too. We ask ourselves because its client follows every redirect, also to
+addresses that only this machine can see, and waits for ever for a server that sends byte by byte.
+It still says which names can be a repository's, and finds the token of the user's own login.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from weighbridge.bytesource.http_patience import TRY_LATER, Patience, Pause
-from weighbridge.bytesource.http_settings import TrafficCounter
-from weighbridge.core.version import VERSION
-from weighbridge.errors import AccessDenied, ReadError
+import msgspec
+
+from weighbridge.core.limits import MIB
+from weighbridge.errors import AccessDenied
 from weighbridge.fetchers.huggingface_errors import HubErrors
 from weighbridge.fetchers.huggingface_target import HubTarget
+from weighbridge.fetchers.json_answer import json_answer
+
+if TYPE_CHECKING:
+    from weighbridge.bytesource.http_client import HttpClient, Reply
 
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,95}(?:/[A-Za-z0-9_.][A-Za-z0-9_.-]{0,95})?")
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 _NO_TELEMETRY = "HF_HUB_DISABLE_TELEMETRY"
-_TIMEOUT_S = 30.0
+_ANSWER_BYTES = 64 * MIB
+"""It names every file of the repository."""
 _FACTS = (
     *("author", "private", "gated", "disabled", "created_at", "last_modified"),
     *("downloads", "likes", "library_name", "pipeline_tag"),
 )
 _CARD_FACTS = ("license", "base_model")
 """What the card says, as the hub read it."""
+
+
+class _Info(
+    msgspec.Struct,
+    frozen=True,
+    rename={"created_at": "createdAt", "last_modified": "lastModified", "card": "cardData"},
+):
+    """The page of a repository at one revision."""
+
+    id: str | None = None
+    sha: str | None = None
+    author: str | None = None
+    private: bool | None = None
+    gated: bool | str | None = None
+    disabled: bool | None = None
+    created_at: str | None = None
+    last_modified: str | None = None
+    downloads: int | None = None
+    likes: int | None = None
+    library_name: str | None = None
+    pipeline_tag: str | None = None
+    card: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,107 +101,68 @@ def stored_token() -> str | None:
         raise AccessDenied(f"Can't get the Hugging Face token of this machine: {error}") from error
 
 
-def pin(
-    target: HubTarget,
-    endpoint: str,
-    token: str | None,
-    *,
-    patience: Patience,
-    traffic: TrafficCounter,
-    errors: HubErrors,
-) -> PinnedRepository:
+def pin(client: HttpClient, endpoint: str, target: HubTarget, errors: HubErrors) -> PinnedRepository:
     """Ask the hub for the commit that a revision means now.
+
+    Args:
+        client: its endpoint is the hub's.
+        endpoint: without a slash at the end.
+        target: the repository.
+        errors: makes the words.
 
     Raises:
         UsageError: huggingface_hub does not take the name for one of a repository.
-        TargetError: not found, no access, or not reachable, in words.
+        TargetError: not found, or no access, in words.
+        ReadError: not reachable, or no answer of a hub.
     """
+    from weighbridge.bytesource.http_client import Ask
+
+    _check_name(target, errors)
+    at = f"/revision/{quote(target.revision, safe='')}" if target.revision is not None else ""
+    url = f"{endpoint}/api/{target.repo_type.api_word}/{target.repo_id}{at}"
+    ask = Ask(url=url, expected_bytes=1 * MIB)
+    return _pinned(target, client.exchange(ask, lambda reply: _info(reply, errors)), errors)
+
+
+def _check_name(target: HubTarget, errors: HubErrors) -> None:
     with _without_telemetry():
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-    transport_error = _root_error(HfHubHTTPError)
-    api = HfApi(
-        endpoint=endpoint, token=token or False, library_name="weighbridge", library_version=VERSION
-    )
-    while True:
-        traffic.count_request(to_endpoint=True)
-        try:
-            info = api.repo_info(
-                target.repo_id,
-                revision=target.revision,
-                repo_type=target.repo_type.value,
-                timeout=_TIMEOUT_S,
-            )
-            return _pinned(target, info, errors)
-        except HFValidationError as error:
-            raise errors.invalid_name() from error
-        except OfflineModeIsEnabled as error:
-            raise errors.offline() from error
-        except HfHubHTTPError as error:
-            pause = _pause_after(error.response.status_code, error.response.headers, patience, errors)
-        except transport_error as error:
-            pause = _pause_after_failure(error, patience, errors)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            # What its client makes of an answer that is not what the hub sends.
-            raise errors.unavailable(f"its answer can't be read ({type(error).__name__})") from error
-        patience.wait(pause)
+        from huggingface_hub.errors import HFValidationError
 
-
-def _root_error(hub_error: type[Exception]) -> type[Exception]:
-    """Return the HTTP library's own root of errors: of httpx under version 1, of httpx2 under 2."""
-    base = hub_error.__mro__[1]
-    return base if issubclass(base, Exception) else hub_error
-
-
-def _pause_after(
-    status: int, headers: Mapping[str, str], patience: Patience, errors: HubErrors
-) -> Pause:
-    if status not in TRY_LATER:
-        raise errors.from_status(
-            status, headers.get("x-error-code"), headers.get("x-error-message")
-        ) from None
+        # Public, but not in a list of what is exported.
+        from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
     try:
-        return patience.after_status(status, headers, host="the hub")
-    except ReadError as error:
-        raise errors.unavailable(str(error)) from None
+        validate_repo_id(target.repo_id)
+    except HFValidationError as error:
+        raise errors.invalid_name() from error
 
 
-def _pause_after_failure(failure: Exception, patience: Patience, errors: HubErrors) -> Pause:
-    try:
-        return patience.after_failure(failure, host="the hub")
-    except ReadError as error:
-        raise errors.unavailable(str(error)) from None
+def _info(reply: Reply, errors: HubErrors) -> _Info:
+    if reply.status != 200:
+        code, message = reply.headers.get("x-error-code"), reply.headers.get("x-error-message")
+        raise errors.from_status(reply.status, code, message)
+    return json_answer(reply, _Info, most_bytes=_ANSWER_BYTES)
 
 
-def _pinned(target: HubTarget, info: _RepositoryInfo, errors: HubErrors) -> PinnedRepository:
-    commit, repo_id = info.sha, info.id
-    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+def _pinned(target: HubTarget, info: _Info, errors: HubErrors) -> PinnedRepository:
+    if info.sha is None or not _COMMIT.fullmatch(info.sha):
         raise errors.unavailable("it names no commit for this revision")
     facts = dict(_facts(info))
-    if target.revision is not None and target.revision != commit:
+    if target.revision is not None and target.revision != info.sha:
         facts["requested_revision"] = target.revision
-    if not isinstance(repo_id, str) or not _REPOSITORY.fullmatch(repo_id):
-        repo_id = target.repo_id
+    repo_id = info.id if info.id is not None and _REPOSITORY.fullmatch(info.id) else target.repo_id
     if repo_id != target.repo_id:
         facts["renamed_from"] = target.repo_id
-    return PinnedRepository(repo_id=repo_id, commit=commit, facts=facts)
+    return PinnedRepository(repo_id=repo_id, commit=info.sha, facts=facts)
 
 
-class _RepositoryInfo(Protocol):
-    """What the three kinds of information that huggingface_hub gives have in common."""
-
-    id: str
-    sha: str | None
-
-
-def _facts(info: _RepositoryInfo) -> Iterator[tuple[str, str]]:
+def _facts(info: _Info) -> Iterator[tuple[str, str]]:
     for name in _FACTS:
-        value = getattr(info, name, None)
+        value = getattr(info, name)
         if value is not None:
             yield name, str(value)[:200]
-    card = getattr(info, "card_data", None)
+    card = info.card if isinstance(info.card, dict) else {}
     for name in _CARD_FACTS:
-        value = getattr(card, name, None)
+        value = card.get(name)
         words = [value] if isinstance(value, str) else value if isinstance(value, list) else []
         if words:
             yield name, ", ".join(str(word) for word in words[:10])[:200]

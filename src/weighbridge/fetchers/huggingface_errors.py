@@ -13,7 +13,7 @@ from weighbridge.errors import (
 )
 from weighbridge.fetchers.huggingface_target import HubTarget
 
-_LOG_IN = "set HF_TOKEN or run: hf auth login"
+LOG_IN = "set HF_TOKEN or run: hf auth login"
 
 
 class HubErrors:
@@ -23,13 +23,17 @@ class HubErrors:
         target: for the words.
         endpoint: where it is.
         has_token: whether requests carried a token.
+        log_in: what to do to be let in.
     """
 
-    def __init__(self, target: HubTarget, endpoint: str, *, has_token: bool) -> None:
+    def __init__(
+        self, target: HubTarget, endpoint: str, *, has_token: bool, log_in: str = LOG_IN
+    ) -> None:
         self._target = target
         self._name = target.display_name
         self._endpoint = endpoint
         self._has_token = has_token
+        self._log_in = log_in
 
     def from_status(self, status: int, code: str | None, message: str | None = None) -> TargetError:
         """Make the error for a status.
@@ -47,9 +51,7 @@ class HubErrors:
             case _, "EntryNotFound":
                 return self.path_missing()
             case 401, _ if message == "Invalid credentials in Authorization header":
-                return AccessDenied(
-                    f"Can't read {self._name}: the token is refused. {_LOG_IN.capitalize()}"
-                )
+                return AccessDenied(f"Can't read {self._name}: the token is refused; {self._log_in}")
             case ((401 | 404), _):
                 return self._repository_missing()
             case 403, _:
@@ -95,11 +97,13 @@ class HubErrors:
     def _refused(self, status: int) -> AccessDenied:
         return AccessDenied(
             f"Can't read {self._name}: {self._endpoint} refuses access (status {status}). "
-            f"Check the repository's page and what the token may read; to log in, {_LOG_IN}"
+            f"Check the repository's page and what the token may read; to log in, {self._log_in}"
         )
 
     def _repository_missing(self) -> TargetNotFound:
-        token = "this token may not read it" if self._has_token else f"no token was given: {_LOG_IN}"
+        token = (
+            "this token may not read it" if self._has_token else f"no token was given: {self._log_in}"
+        )
         kind = self._target.repo_type.value
         return TargetNotFound(
             f"There is no {kind} {self._name} at {self._endpoint}, or it is private and {token}"
@@ -109,7 +113,7 @@ class HubErrors:
         why = "this token has not been granted it" if self._has_token else "no token was given"
         return AccessDenied(
             f"Can't read {self._name}: access is gated and {why}. "
-            f"Ask for access at {self._page()}, then {_LOG_IN}"
+            f"Ask for access at {self._page()}, then {self._log_in}"
         )
 
     def _page(self) -> str:
