@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 
+from weighbridge.core.address import shown_address
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding
 from weighbridge.core.limits import Limits
@@ -63,13 +64,26 @@ def scan_target(target: str, settings: ScanSettings) -> Report:
         UsageError: no fetcher takes such a target, or an engine was asked for in a wrong way.
         TargetError: the target can't be reached at all.
     """
+    with closing(fetch(target, settings.fetch)) as fetched:
+        return scan_fetched(target, fetched, settings)
+
+
+def scan_fetched(target: str, fetched: Fetched, settings: ScanSettings) -> Report:
+    """Scan a target that was reached already, and leave it open: the caller goes on to read it.
+
+    Args:
+        target: as the user typed it, for the report.
+        fetched: its items are consumed.
+        settings: how to scan.
+
+    Raises:
+        UsageError: an engine was asked for in a wrong way.
+        TargetError: the base that the target derives from can't be read.
+    """
     started = time.monotonic()
+    target = shown_address(target)
     panel = _panel(settings.opinions)
-    with (
-        closing(fetch(target, settings.fetch)) as fetched,
-        closing(Shelf()) as shelf,
-        _base_of(settings) as base,
-    ):
+    with closing(Shelf()) as shelf, _base_of(settings) as base:
         fetched = replace(fetched, items=shelf.stocked(fetched.items))
         collected = _Collected(settings.progress, fetched.count)
         with Crew(settings.jobs) as crew:
@@ -109,10 +123,12 @@ def _base_of(settings: ScanSettings) -> Iterator[_Listed | None]:
     try:
         found = fetch(settings.base, settings.fetch)
     except TargetError as error:
-        raise TargetUnavailable(f"the base {settings.base!r} can't be read: {error}") from error
+        raise TargetUnavailable(
+            f"the base {shown_address(settings.base)!r} can't be read: {error}"
+        ) from error
     with closing(found) as fetched:
         entries = tuple(item for item in fetched.items if isinstance(item, Entry))
-        yield _Listed(settings.base, fetched.origin, entries)
+        yield _Listed(shown_address(settings.base), fetched.origin, entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +250,22 @@ class _Collected:
     def findings(self) -> tuple[Finding, ...]:
         """In an order that does not depend on which worker was faster."""
         files = {entry.name: entry.size_bytes for entry in self.entries}
-        return tuple(
-            sorted(
-                (
-                    *with_source(self._findings.values(), files.keys()),
-                    *follow(self._references, files),
-                ),
-                key=lambda found: (found.path, found.offset or 0, found.rule, found.subject),
-            )
+        return in_order(self._findings.values(), self._references, files)
+
+
+def in_order(
+    findings: Iterable[Finding], references: Iterable[Reference], files: Mapping[str, int | None]
+) -> tuple[Finding, ...]:
+    """Return the findings of one target, with what only all of its files together show.
+
+    Args:
+        findings: without repeats.
+        references: from its files to others.
+        files: size of each file by its name; None when nobody states it.
+    """
+    return tuple(
+        sorted(
+            (*with_source(findings, files.keys()), *follow(references, files)),
+            key=lambda found: (found.path, found.offset or 0, found.rule, found.subject),
         )
+    )
