@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from weighbridge.api import decide as decide
     from weighbridge.api import scan as scan
+    from weighbridge.api import verify as verify
     from weighbridge.core.finding import Finding as Finding
     from weighbridge.core.finding import Severity as Severity
     from weighbridge.core.limits import Limits as Limits
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "scan": "weighbridge.api",
     "decide": "weighbridge.api",
+    "verify": "weighbridge.api",
     "Finding": "weighbridge.core.finding",
     "Severity": "weighbridge.core.finding",
     "Limits": "weighbridge.core.limits",

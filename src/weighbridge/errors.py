@@ -7,15 +7,22 @@
     │   ├── AccessDenied         gated, private, or the token is refused
     │   └── TargetUnavailable    offline, rate limited, server broken
     ├── GateClosed           the policy does not let the target pass; nothing was handed over
+    ├── DestinationError     where things should go to can't take them: permission, space, in use
     ├── ReadError            bytes of one artifact could not be read; the scan goes on
     ├── Malformed            a parser says: these bytes are not that format (reason, offset)
     └── LimitReached         a budget of `Limits` is spent; the artifact is LIMITED
 
-`UsageError` and `TargetError` end in exit code 2, `GateClosed` in 1 or 3. The other three never
-reach the caller of `scan`: the engine turns each into a coverage row.
+`UsageError`, `TargetError` and `DestinationError` end in exit code 2, `GateClosed` in 1 or 3. The
+other three never reach the caller of `scan`: the engine turns each into a coverage row.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weighbridge.core.report import Report
+    from weighbridge.policy import Decision
 
 
 class WeighbridgeError(Exception):
@@ -47,11 +54,26 @@ class GateClosed(WeighbridgeError):
 
     Attributes:
         exit_code: 1 when it fails, 3 when not everything could be looked at.
+        report: what was found, for gates that closed over a scan.
+        decision: what the policy made of the report.
     """
 
-    def __init__(self, message: str, *, exit_code: int) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        exit_code: int,
+        report: Report | None = None,
+        decision: Decision | None = None,
+    ) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.report = report
+        self.decision = decision
+
+
+class DestinationError(WeighbridgeError):
+    """The folder that a target should be put into can't take it."""
 
 
 class ReadError(WeighbridgeError):

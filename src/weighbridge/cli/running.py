@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 
 from weighbridge.cli.progress import progress
 from weighbridge.core.address import shown_address
+from weighbridge.core.report import Report
 from weighbridge.core.version import VERSION
 from weighbridge.engine.judgement import scan_and_judge
 from weighbridge.engine.scan import ScanSettings
 from weighbridge.errors import TargetError
 from weighbridge.knowledge.signatures import Signatures
-from weighbridge.policy import Policy
+from weighbridge.policy import Decision, Policy
 from weighbridge.reporters.interface import Run, TargetResult, Unreachable, scanned
 
 
@@ -40,6 +41,19 @@ def run(
         started=started,
         seconds=time.monotonic() - clock,
         results=results,
+        working_directory=os.getcwd(),
+    )
+
+
+def told(report: Report, decision: Decision, signatures: Signatures) -> Run:
+    """Put together what reporters need for one target that was judged already."""
+    return Run(
+        tool_version=VERSION,
+        signatures_version=signatures.version,
+        atlas_label=signatures.release.label,
+        started=datetime.now(UTC),
+        seconds=report.seconds,
+        results=(scanned(report, decision, rules=signatures.rules, release=signatures.release),),
         working_directory=os.getcwd(),
     )
 
