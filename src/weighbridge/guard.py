@@ -28,7 +28,7 @@ from weighbridge.pull.comparison import compare_folder
 from weighbridge.pull.folder import FolderDestination, write_synced
 from weighbridge.pull.hub_cache import HubCacheDestination
 from weighbridge.pull.hub_readiness import is_current, is_enough, is_whole
-from weighbridge.pull.lock import Lock, encode_lock, policy_digest, read_lock
+from weighbridge.pull.lock import Lock, encode_lock, policy_name, read_lock
 from weighbridge.pull.names import LOCK_NAME, check_names, path_of
 from weighbridge.pull.pulling import PullRequest, pull
 from weighbridge.pull.quarantine import held
@@ -253,7 +253,7 @@ def _relock(
         _check_same(snapshot, lock)
         rescan(snapshot, lock, policy=asked.policy, settings=asked.settings, signatures=signatures)
         renewed = msgspec.structs.replace(
-            lock, policy=policy_digest(asked.policy), signatures=signatures.version, tool=VERSION
+            lock, policy=policy_name(asked.policy), signatures=signatures.version, tool=VERSION
         )
         written = quarantine.root / LOCK_NAME
         write_synced(written, encode_lock(renewed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,16 +18,6 @@ def policy_digest(policy: Policy) -> str:
     """
     import msgspec
 
-    fields = {
-        name: getattr(policy, name) for name in policy.__dataclass_fields__ if name not in _NOT_DECIDING
-    }
-    text = msgspec.json.encode(fields, enc_hook=_encoded, order="deterministic")
-    return hashlib.sha256(text).hexdigest()
-
-
-def _encoded(value: object) -> object:
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return repr(value)
+    names = [name for name in policy.__dataclass_fields__ if name not in _NOT_DECIDING]
+    fields = {name: getattr(policy, name) for name in names}
+    return hashlib.sha256(msgspec.json.encode(fields, enc_hook=repr, order="deterministic")).hexdigest()

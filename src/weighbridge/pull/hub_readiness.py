@@ -10,14 +10,14 @@ from weighbridge.errors import GateClosed
 from weighbridge.knowledge.signatures import Signatures
 from weighbridge.policy import Policy
 from weighbridge.pull.hub_cache import HubCacheDestination, holds
-from weighbridge.pull.lock import Lock, policy_digest
+from weighbridge.pull.lock import Lock, policy_name
 from weighbridge.pull.names import LOCK_NAME, check_names, path_of
 from weighbridge.pull.selection import Selection
 
 
 def is_current(lock: Lock, policy: Policy, signatures: Signatures) -> bool:
     """True when the lock was decided by this policy, these signatures and this program."""
-    ours = (policy_digest(policy), signatures.version, VERSION)
+    ours = (policy_name(policy), signatures.version, VERSION)
     return (lock.policy, lock.signatures, lock.tool) == ours
 
 

@@ -6,7 +6,6 @@ being with it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -17,11 +16,11 @@ import msgspec
 from weighbridge.core.report import Verdict
 from weighbridge.errors import UsageError
 from weighbridge.policy import Policy
+from weighbridge.policy.digest import policy_digest
 
 LOCK_VERSION = 1
 
 _MOST_BYTES = 256 << 20
-_NOT_DECIDING = ("notes", "signatures_released")
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _GitObject = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
 _Size = Annotated[int, msgspec.Meta(ge=0)]
@@ -135,12 +134,6 @@ class _Versioned(msgspec.Struct, frozen=True):
     version: int
 
 
-def policy_digest(policy: Policy) -> str:
-    """Name a policy by what it decides: `sha256:` and hex digits.
-
-    Its notes don't count, nor how old the signatures are: the lock names their version.
-    """
-    names = [name for name in policy.__dataclass_fields__ if name not in _NOT_DECIDING]
-    fields = {name: getattr(policy, name) for name in names}
-    text = msgspec.json.encode(fields, enc_hook=repr, order="deterministic")
-    return f"sha256:{hashlib.sha256(text).hexdigest()}"
+def policy_name(policy: Policy) -> str:
+    """Name a policy by what it decides: `sha256:` and hex digits."""
+    return f"sha256:{policy_digest(policy)}"

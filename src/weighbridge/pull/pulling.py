@@ -33,7 +33,7 @@ from weighbridge.pull.lock import (
     LockedFile,
     LockedOrigin,
     LockedSelection,
-    policy_digest,
+    policy_name,
 )
 from weighbridge.pull.names import check_names
 from weighbridge.pull.quarantine import Quarantine, cannot_write, held
@@ -262,7 +262,7 @@ class _Pull:
             origin=LockedOrigin(kind=origin.kind, location=origin.location, revision=origin.revision),
             selection=LockedSelection(include=selection.include, exclude=selection.exclude),
             verdict=Verdict.INCOMPLETE if decision.gaps else Verdict.PASS,
-            policy=policy_digest(self._request.policy),
+            policy=policy_name(self._request.policy),
             signatures=self._signatures.version,
             tool=VERSION,
             scanned=datetime.now(UTC).replace(microsecond=0),
