@@ -67,7 +67,11 @@ def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> No
     names = zipfile.ZipFile(wheel).namelist()
     metadata = f"weighbridge-{weighbridge.__version__}.dist-info"
     assert {name.partition("/")[0] for name in names} == {"weighbridge", metadata}
-    assert "weighbridge/py.typed" in names
+    needed = {
+        "weighbridge/py.typed",
+        *(f"weighbridge/reporters/assets/report.{end}" for end in ("css", "js")),
+    }
+    assert needed - set(names) == set()
     assert [name for name in names if name.endswith((".c", ".so"))] == []
 
 

@@ -19,7 +19,7 @@ from weighbridge.errors import GateClosed, UsageError
 from weighbridge.knowledge.signatures import Signatures
 from weighbridge.policy import Policy
 from weighbridge.pull.comparison import DifferenceKind
-from weighbridge.pull.lock import encode_lock, policy_digest, read_lock
+from weighbridge.pull.lock import encode_lock, policy_name, read_lock
 from weighbridge.pull.verifying import Verification, rescan
 
 SETTINGS = ScanSettings(jobs=1)
@@ -199,8 +199,8 @@ def test_the_lock_of_the_same_content_is_the_same(pulled: Path) -> None:
 def test_policies_that_decide_otherwise_have_other_digests() -> None:
     policies = [Policy(), Policy(allow_incomplete=True), Policy(allowed_sources=("hf://**",))]
 
-    assert len({policy_digest(policy) for policy in policies}) == 3
-    assert policy_digest(Policy(notes=("said",))) == policy_digest(Policy())
+    assert len({policy_name(policy) for policy in policies}) == 3
+    assert policy_name(Policy(notes=("said",))) == policy_name(Policy())
 
 
 def test_a_pull_of_a_local_folder_is_verified_against_it(tmp_path: Path) -> None:

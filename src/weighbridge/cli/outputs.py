@@ -5,16 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from weighbridge.errors import UsageError
-from weighbridge.reporters.interface import Run
+from weighbridge.knowledge.signatures import Signatures
+from weighbridge.reporters.interface import Run, Scanned
 
-FORMATS = ("human", "json", "sarif")
-_EXTENSIONS = {".json": "json", ".sarif": "sarif", ".txt": "human"}
+FORMATS = ("human", "json", "sarif", "html", "markdown", "cyclonedx", "junit", "navigator")
+_EXTENSIONS = {
+    ".cdx.json": "cyclonedx",
+    ".layer.json": "navigator",
+    ".junit.xml": "junit",
+    ".html": "html",
+    ".json": "json",
+    ".md": "markdown",
+    ".sarif": "sarif",
+    ".txt": "human",
+}
+"""In this order: the longer ends first."""
+_WITH_DIGESTS = frozenset({"html", "cyclonedx"})
+"""Formats that name local files by their bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +47,7 @@ def plan_outputs(formats: Sequence[str], files: Sequence[str]) -> tuple[Output, 
     left = list(formats)
     planned: list[Output] = []
     for file in files:
-        wanted = _EXTENSIONS.get(Path(file).suffix.lower())
-        if wanted is not None and (wanted in left or not formats):
-            kind = wanted
-        elif left:
-            kind = left[0]
-        elif wanted is not None:
-            kind = wanted
-        else:
-            raise UsageError(
-                f"can't tell the format of {file!r}: name it with -f, or end it in .json or .sarif"
-            )
+        kind = _kind(file, left, is_free=not formats)
         if kind in left:
             left.remove(kind)
         planned.append(Output(kind, Path(file)))
@@ -56,12 +59,38 @@ def plan_outputs(formats: Sequence[str], files: Sequence[str]) -> tuple[Output, 
     return (*planned, *(Output(kind, None) for kind in printed))
 
 
+def _kind(file: str, left: Sequence[str], *, is_free: bool) -> str:
+    """The format of one file, when `left` are the formats that were asked for and have no file yet.
+
+    `-f sarif -o report.json` is SARIF; but `-f human -o report.json` is JSON in the file, and the
+    human report on standard output.
+    """
+    wanted = _by_extension(file)
+    if wanted is None and not left:
+        raise UsageError(
+            f"can't tell the format of {file!r}: name it with -f, or end it in "
+            f"{', '.join(sorted(_EXTENSIONS))}"
+        )
+    if wanted is None:
+        return left[0]
+    if wanted in left or is_free:
+        return wanted
+    return next((kind for kind in left if kind != "human"), wanted)
+
+
+def _by_extension(file: str) -> str | None:
+    name = Path(file).name.lower()
+    return next((kind for end, kind in _EXTENSIONS.items() if name.endswith(end)), None)
+
+
 def write_outputs(run: Run, outputs: Sequence[Output], *, verbose: bool) -> None:
     """Render and write every report.
 
     Raises:
         UsageError: a file can't be written.
     """
+    if any(output.format in _WITH_DIGESTS for output in outputs):
+        run = _with_digests(run)
     for output in outputs:
         on_terminal = output.file is None and sys.stdout.isatty()
         text = _render(
@@ -76,6 +105,17 @@ def write_outputs(run: Run, outputs: Sequence[Output], *, verbose: bool) -> None
             raise UsageError(f"can't write {str(output.file)!r}: {error.strerror}") from error
 
 
+def _with_digests(run: Run) -> Run:
+    """Add the sha256 of every local file: known to be of these bytes only if nobody writes meanwhile."""
+    from weighbridge.engine.judgement import with_digests
+
+    results = (
+        replace(result, report=with_digests(result.report)) if isinstance(result, Scanned) else result
+        for result in run.results
+    )
+    return replace(run, results=tuple(results))
+
+
 def _render(run: Run, kind: str, *, colour: bool, verbose: bool) -> str:
     match kind:
         case "json":
@@ -86,13 +126,34 @@ def _render(run: Run, kind: str, *, colour: bool, verbose: bool) -> str:
             from weighbridge.reporters import sarif
 
             return sarif.render(run)
+        case "html":
+            from weighbridge.reporters import html_report
+
+            return html_report.render(run, Signatures.installed().release)
+        case "markdown":
+            from weighbridge.reporters import markdown_report
+
+            return markdown_report.render(run)
+        case "cyclonedx":
+            from weighbridge.reporters import cyclonedx
+
+            return cyclonedx.render(run)
+        case "junit":
+            from weighbridge.reporters import junit
+
+            return junit.render(run)
+        case "navigator":
+            from weighbridge.reporters import navigator
+
+            return navigator.render(run)
         case _:
             from weighbridge.reporters import human
 
-            return human.render(run, width=_width(), colour=colour, verbose=verbose)
+            return human.render(run, width=width_of_terminal(), colour=colour, verbose=verbose)
 
 
-def _width() -> int:
+def width_of_terminal() -> int:
+    """Columns of the terminal, else what COLUMNS says, else 100."""
     # shutil.get_terminal_size would import three compressors.
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns

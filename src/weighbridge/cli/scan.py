@@ -23,7 +23,7 @@ from weighbridge.knowledge.signatures import Signatures
     multiple=True,
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Write to FILE, in the format of its extension (.json, .sarif) or in the one given with -f.",
+    help="Write to FILE, in the format of its extension (.html, .json, .md, .sarif, ...) or of -f.",
 )
 @policy_options
 @scan_options

@@ -32,7 +32,7 @@ class Scanned:
 
     @property
     def target(self) -> str:
-        """Exactly as the user typed it."""
+        """As the user typed it, without what is secret in an address."""
         return self.report.target
 
     @property
