@@ -11,18 +11,18 @@ from weighbridge.core.version import VERSION
 from weighbridge.errors import GateClosed, WeighbridgeError
 
 _COMMANDS = {
-    "scan": "Scan files, folders or Hugging Face repositories, and decide.",
+    "scan": "Scan files, folders, registries and stores, and decide.",
     "pull": "Scan a target, and download it only if the policy lets it pass.",
     "verify": "Hold a pulled folder, or its target, against weighbridge.lock.",
-    "policy": "Check a policy, or try it on reports of earlier scans.",
+    "gate": "Scan what arrived in a registry, mark it there, and promote it only on PASS.",
     "audit": "Audit whole stores into a database, again and again.",
+    "policy": "Check a policy, or try it on reports of earlier scans.",
     "attest": "Scan a target, and sign what was found.",
     "explain": "Explain a rule, an ATLAS technique or a mitigation.",
-    "rules": "List the rules.",
-    "capability": "Say what a callable can do, and how its source gets there.",
-    "disasm": "List what a pickle does, opcode by opcode, without running it.",
     "case": "Show an ATLAS case study step by step, and what a target shows of it.",
-    "gate": "Scan what arrived in a registry, mark it there, and promote it only on PASS.",
+    "capability": "Say what a callable can do, and how its source gets there.",
+    "rules": "List the rules.",
+    "disasm": "List what a pickle does, opcode by opcode, without running it.",
 }
 
 

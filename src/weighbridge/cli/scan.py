@@ -41,9 +41,10 @@ def command(
 ) -> None:
     """Scan each TARGET and decide.
 
-    A TARGET is a file, a folder, a glob, hf://org/name[@revision], hf://datasets/org/name,
-    hf://spaces/org/name or an https://huggingface.co address. A gated or private repository
-    needs HF_TOKEN or `hf auth login`.
+    A TARGET is a file, a folder, a glob, or an address: hf://org/name[@revision], an https:// file or
+    page of the hub, s3:// gs:// az://, oci:// ollama://, models:/ runs:/, git+https:// github://,
+    dvc:// pypi:// modelscope:// kaggle:// wandb:// jfrog:// ngc://. A gated or private repository
+    needs a token: docs/sources.md says where each is taken from.
 
     Exit codes: 0 pass, 1 fail, 2 a target can't be read at all, 3 incomplete.
     """

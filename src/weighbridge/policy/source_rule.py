@@ -27,7 +27,12 @@ LOCAL, OUTSIDE = "local", "outside"
 PASSIVE = frozenset({"text", "json", "xml", "json-lines", "image", "audio", "video", "empty"})
 """Formats that no loader of models runs and that carry no weights: never asked about."""
 
-_KINDS = {"hf": "huggingface", "gs": "gcs", "az": "azure", "http": "https"}
+_KINDS = {
+    **{"hf": "huggingface", "gs": "gcs", "az": "azure", "http": "https", "oci+http": "oci"},
+    **dict.fromkeys(("git+https", "git+http", "git+file"), "git"),
+    **dict.fromkeys(("models", "runs", "mlflow-artifacts"), "mlflow"),
+    "jfrog-generic": "jfrog",
+}
 _VERIFIED = "SIG015"
 _REVISION = re.compile(r"@[^/@]*\Z")
 
