@@ -34,6 +34,8 @@ _GRACE_S = 2.0
 _TICK_S = 0.2
 _READ_BYTES = 1 << 30
 _OPEN_SOURCES = 16
+_MOST_JOBS = 5_000
+"""A worker is replaced after so many: what its caches hold must not grow without end."""
 _ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
 
@@ -134,7 +136,7 @@ class Crew:
         def watch() -> None:
             try:
                 for task in feed:
-                    self._inspect(task, locked)
+                    self.inspect(task, locked)
                     for event in aside(task):
                         locked(event)
                     with lock:
@@ -154,18 +156,31 @@ class Crew:
 
     def judge(self, task: RepositoryTask, emit: Emit) -> None:
         """Judge a target as a whole, with one worker."""
-        self._inspect(task, emit)
+        self.inspect(task, emit)
 
-    def _inspect(self, task: Task | RepositoryTask, emit: Emit) -> None:
-        """Do the jobs of a task, all with one worker as long as it lives."""
+    def inspect(self, task: Task | RepositoryTask, emit: Emit) -> bool:
+        """Do the jobs of a task, each with one worker as long as it lives. Thread-safe.
+
+        Returns:
+            False when a worker broke before its time was up: another try may end otherwise.
+        """
+        is_sound = True
         for job in task.jobs:
-            worker = self._idle.pop() if self._idle else _Worker()
+            worker = self._idle_worker()
             with self._clock.watching(worker, job.limits.wall_s + _GRACE_S):
                 survived = worker.inspect(job, task.open_file, emit)
-            if survived:
+            if survived and worker.inspected < _MOST_JOBS:
                 self._idle.append(worker)
             else:
                 worker.close()
+            is_sound &= survived or worker.is_late
+        return is_sound
+
+    def _idle_worker(self) -> _Worker:
+        try:
+            return self._idle.pop()
+        except IndexError:  # another thread may have taken the last one since we looked
+            return _Worker()
 
 
 class _Feed:
@@ -234,7 +249,8 @@ class _Worker:
             "-c",
             "from weighbridge.engine.worker import main; main()",
         ]
-        self._is_late = False
+        self.is_late = False
+        self.inspected = 0
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -247,6 +263,7 @@ class _Worker:
         self, job: wire.Job | wire.RepositoryJob, open_file: Callable[[int], ByteSource], emit: Emit
     ) -> bool:
         """Run one job to its end. Returns False when the worker is not to be used again."""
+        self.inspected += 1
         stdin, stdout = self._pipes()
         sources = _Sources(open_file)
         try:
@@ -258,6 +275,8 @@ class _Worker:
                         return True
                     case wire.Read():
                         _answer(message, sources, stdin)
+                    case wire.Measure():
+                        _measure(message, sources, stdin)
                     case _:
                         emit(message)
         except (wire.Broken, OSError) as error:
@@ -275,7 +294,7 @@ class _Worker:
 
     def expire(self) -> None:
         """Kill a worker whose time is up; called from the clock's thread."""
-        self._is_late = True
+        self.is_late = True
         self._process.kill()
 
     def _epitaphs(self, job: wire.Job | wire.RepositoryJob, said: str) -> Iterator[wire.Event]:
@@ -300,7 +319,7 @@ class _Worker:
 
     def _cause(self, job: wire.Job | wire.RepositoryJob, said: str) -> tuple[Outcome, str]:
         code = self._process.wait()
-        if self._is_late:
+        if self.is_late:
             return Outcome.LIMITED, f"the analysis took longer than {job.limits.wall_s:g} s"
         if code < 0:
             name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
@@ -355,6 +374,14 @@ def _answer(read: wire.Read, sources: _Sources, stdin: IO[bytes]) -> None:
     wire.send(stdin, {"size": len(data)})
     stdin.write(data)
     stdin.flush()
+
+
+def _measure(asked: wire.Measure, sources: _Sources, stdin: IO[bytes]) -> None:
+    try:
+        answer: dict[str, object] = {"size": sources.of(asked.file).size}
+    except ReadError as error:
+        answer = {"error": str(error)}
+    wire.send(stdin, answer)
 
 
 def worker_environment() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The batch audit: what is listed, scanned once, judged, kept, and told."""
