@@ -47,6 +47,8 @@ _APART = tuple(
         "fuzzed.md",
         "small_files.md",
         "repository.md",
+        "sources.md",
+        "audit.md",
     )
 )
 """Measured by themselves: they need sources of libraries, generated sets, and hours of fuzzing."""

@@ -227,7 +227,7 @@ def table(figures: Figures, typed: str) -> str:
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
     return "\n".join(
         [
-            "# Audit",
+            "## Audit",
             "",
             f"`{typed}` on {machine}: {figures.files:,} small objects in "
             f"{figures.files // 10:,} models on a local S3 (moto, one process on the same machine).",
