@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import weighbridge
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding, Severity
 from weighbridge.core.report import Coverage, Outcome, Report, Verdict
@@ -20,6 +22,7 @@ from weighbridge.errors import UsageError
 from weighbridge.knowledge.locate import signatures_dir
 from weighbridge.knowledge.rules import load_rules
 from weighbridge.policy import Decision, Policy, SourceRule, read_policy
+from weighbridge.policy.source_rule import is_place
 
 RULES = load_rules(signatures_dir() / "rules")
 TODAY = date(2026, 11, 22)
@@ -283,3 +286,97 @@ def test_a_waiver_that_soon_ends_is_said(tmp_path: Path) -> None:
     finding = Finding(rule="PKL002", path=("a.pt",), subject="x", evidence="x()")
     notes = _decide(policy, _report(findings=[finding])).notes
     assert notes == ("the suppression of PKL002 for ** (ml-platform) ends on 2026-11-30, in 8 days",)
+
+
+@pytest.mark.parametrize("word", ["outsid", "hf", "Outside", "HuggingFace"])
+@pytest.mark.parametrize("text", ["allowed_sources = [{}]", "[[source]]\nfrom = [{}]\npinned = true"])
+def test_a_word_that_can_never_fit_is_refused(tmp_path: Path, word: str, text: str) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(text.format(f'"{word}"'), encoding="utf-8")
+    with pytest.raises(UsageError, match="huggingface"):
+        read_policy(file, rules=RULES)
+
+
+def test_a_signature_by_nobody_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[[source]]\nfrom = ["outside"]\nsignature = {}\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="name who must have signed"):
+        read_policy(file, rules=RULES)
+
+
+def test_every_origin_of_a_fetcher_is_a_word_of_the_policy() -> None:
+    folder = Path(weighbridge.__file__).parent / "fetchers"
+    texts = [file.read_text(encoding="utf-8") for file in folder.rglob("*.py")]
+    kinds = {kind for text in texts for kind in re.findall(r'\bkind="([a-z0-9]+)"', text)}
+    assert {"git", "mlflow", "https"} <= kinds
+    assert {kind for kind in kinds if not is_place(kind)} == set()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "hf://acme/model",
+        "hf://models/acme/model@main/sub/x.bin",
+        "https://huggingface.co/acme/model/tree/main",
+        "https://hf.co/acme/model",
+        "HTTPS://HuggingFace.co/acme/model/resolve/main/x.bin",
+    ],
+)
+def test_the_signer_of_a_repository_is_known_however_it_is_spelt(target: str) -> None:
+    policy = Policy(sources=(SourceRule(where=("hf://acme/model",), signature=SIGNER),))
+    assert policy.trust_for(target) == SIGNER
+    assert policy.trust_for(target.replace("acme", "other")) == NOBODY
+
+
+@pytest.mark.parametrize(
+    ("kind", "location", "revision", "target", "is_pinned"),
+    [
+        ("mlflow", "iris", "v3", "models:/iris/3", True),
+        ("mlflow", "iris", "v3", "models:/iris-v3/latest", False),
+        ("mlflow", "iris", "v3", "models:/iris@v3", False),
+        ("pypi", "pypi://x@1.0", "1.0", "pypi://x==1.0", True),
+        ("pypi", "pypi://x@1.0", "1.0", "pypi://x", False),
+        ("kaggle", "kaggle://o/m1", "1", "kaggle://o/m1", False),
+        (
+            "oci",
+            f"oci://r/m@sha256:{'a' * 64}",
+            f"sha256:{'a' * 64}",
+            f"oci://r/m@sha256:{'a' * 64}",
+            True,
+        ),
+        ("git", f"git+https://h/r@{COMMIT}", COMMIT, f"git+https://h/r@{COMMIT}", True),
+    ],
+)
+def test_a_pin_is_a_part_of_the_target_and_no_accident(
+    kind: str, location: str, revision: str, target: str, is_pinned: bool
+) -> None:
+    origin = Origin(kind=kind, location=location, revision=revision)
+    policy = Policy(sources=(SourceRule(where=("outside",), is_pinned=True),))
+    assert (_said(_decide(policy, _report(origin=origin, target=target))) == []) is is_pinned
+
+
+def test_an_address_that_leads_elsewhere_than_it_reads_is_not_let_in() -> None:
+    policy = Policy(allowed_sources=("models/**", "https://store.example/acme/**"))
+    here = Origin(kind="local", location="/evil/model")
+    assert _said(_decide(policy, _report(origin=here, target="models/../../evil/model"))) != []
+    assert _said(_decide(policy, _report(origin=here, target="models/model"))) == []
+    there = Origin(kind="https", location="https://store.example/other/x")
+    typed = "https://store.example/acme/%2e%2e/other/x"
+    assert _said(_decide(policy, _report(origin=there, target=typed))) != []
+
+
+def test_an_at_in_the_name_of_an_object_is_no_revision() -> None:
+    policy = Policy(allowed_sources=("s3://bucket/model",))
+    origin = Origin(kind="s3", location="s3://bucket/model@evil")
+    assert _said(_decide(policy, _report(origin=origin, target="s3://bucket/model@evil"))) != []
+
+
+def test_a_signed_model_that_came_along_says_nothing_of_the_rest() -> None:
+    policy = Policy(sources=(SourceRule(where=("outside",), signature=SIGNER),))
+    found = Finding(rule="SIG015", path=("good/model.sig",), subject="x", evidence="x")
+    rows = (_row("good/a.safetensors"), _row("README.md", kind="text"), _row("evil.bin", kind="zip"))
+    assert _said(_decide(policy, _report(*rows, findings=(found,)))) == [
+        ("POL003", "evil.bin"),
+        ("SIG015", "good/model.sig"),
+    ]
+    assert "POL003" not in dict(_said(_decide(policy, _report(*rows[:2], findings=(found,)))))

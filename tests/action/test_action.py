@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.action.runner import Job, Runner
 
@@ -231,3 +232,199 @@ def test_the_locked_requirements_install_and_scan(workspace: Path, tmp_path: Pat
     disk.mkdir()
     job = Runner(action, disk, workspace).run({"targets": "models", "python": sys.executable})
     assert (job.exit_code, job.outputs["verdict"]) == (1, "fail"), job.log
+
+
+PARDON = """[[suppress]]
+rule = "{rule}"
+artifact = "**"
+reason = "trust me"
+expires = 2999-01-01
+"""
+
+
+def _commit(workspace: Path, words: str = "change") -> None:
+    _git(workspace, "add", "-A")
+    _git(workspace, "commit", "-qm", words)
+
+
+def _pardon(workspace: Path, name: str = "weighbridge.toml") -> None:
+    text = "".join(PARDON.format(rule=rule) for rule in ("PKL002", "PAY009", "PKL022"))
+    (workspace / name).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("given", [{}, {"policy": "weighbridge.toml"}])
+def test_a_change_does_not_bring_its_own_pardon(
+    workspace: Path, history: str, given: dict[str, str]
+) -> None:
+    _dirty(workspace, "new.pkl")
+    _pardon(workspace)
+    _commit(workspace)
+    job = _run(workspace, changed_since=history, **given)
+    assert (job.exit_code, job.outputs["verdict"]) == (1, "fail"), job.log
+    assert any("own pardon" in one.message for one in job.commands if one.name == "warning")
+
+
+def test_a_change_does_not_take_the_policy_away(workspace: Path, history: str) -> None:
+    (workspace / "weighbridge.toml").write_text('allowed_sources = ["s3"]\n', encoding="utf-8")
+    _commit(workspace)
+    before = _git(workspace, "rev-parse", "HEAD")
+    (workspace / "weighbridge.toml").unlink()
+    (workspace / "models" / "new.pkl").write_bytes(CLEAN)
+    _commit(workspace)
+    assert _run(workspace, changed_since=before).exit_code == 1
+
+
+def test_the_pardon_of_the_branch_itself_counts(workspace: Path, history: str) -> None:
+    _pardon(workspace)
+    _commit(workspace)
+    before = _git(workspace, "rev-parse", "HEAD")
+    _dirty(workspace, "new.pkl")
+    _commit(workspace)
+    job = _run(workspace, changed_since=before)
+    assert job.exit_code == 0, job.log
+    assert not any("own pardon" in one.message for one in job.commands)
+
+
+def test_a_policy_that_is_not_of_the_repository_counts_as_it_is(workspace: Path, history: str) -> None:
+    _dirty(workspace, "new.pkl")
+    _commit(workspace)
+    _pardon(workspace, "../central.toml")
+    assert _run(workspace, changed_since=history, policy="../central.toml").exit_code == 0
+
+
+def test_a_change_does_not_bring_its_own_baseline(workspace: Path, history: str) -> None:
+    _dirty(workspace, "new.pkl")
+    shutil.copy(_run(workspace).outputs["report-json"], workspace / "baseline.json")
+    _commit(workspace)
+    assert _run(workspace, changed_since=history, baseline="baseline.json").exit_code == 1
+
+
+def test_a_pull_request_without_a_commit_to_compare_with_has_no_pardon_either(
+    workspace: Path, history: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _dirty(workspace, "new.pkl")
+    _pardon(workspace)
+    _commit(workspace)
+    event = workspace.parent / "event.json"
+    event.write_text(json.dumps({"pull_request": {"base": {"sha": history}}}), encoding="utf-8")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request")
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
+    assert _run(workspace).exit_code == 1
+    event.write_text(json.dumps({"pull_request": {"base": {"sha": "1" * 40}}}), encoding="utf-8")
+    shallow = _run(workspace)
+    assert any("fetch-depth: 0" in one.message for one in shallow.commands if one.name == "warning")
+
+
+def test_the_keys_of_a_policy_are_of_the_same_day(workspace: Path, history: str) -> None:
+    (workspace / "keys").mkdir()
+    (workspace / "keys" / "a.pem").write_text("theirs", encoding="utf-8")
+    policy = '[[source]]\nfrom = ["local"]\nsignature = { key = "keys/a.pem" }\n'
+    (workspace / "weighbridge.toml").write_text(policy, encoding="utf-8")
+    _commit(workspace)
+    before = _git(workspace, "rev-parse", "HEAD")
+    (workspace / "keys" / "a.pem").write_text("mine", encoding="utf-8")
+    (workspace / "models" / "new.pkl").write_bytes(CLEAN)
+    _commit(workspace)
+    assert _run(workspace, changed_since=before).exit_code != 0
+    (copy,) = workspace.parent.glob("disk/weighbridge-before-*/keys/a.pem")
+    assert copy.read_text(encoding="utf-8") == "theirs"
+
+
+@pytest.mark.parametrize(
+    "name", ["models:/evil.pkl", "pypi:/evil.pkl", "-v.pkl", "a[b].pkl", "\n::x.pkl"]
+)
+def test_a_changed_file_is_scanned_here_whatever_it_is_called(
+    workspace: Path, history: str, name: str
+) -> None:
+    file = workspace / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(DIRTY)
+    _commit(workspace)
+    job = _run(workspace, ".", changed_since=history)
+    assert (job.exit_code, job.outputs["verdict"]) == (1, "fail"), job.log
+
+
+@pytest.mark.parametrize("target", ["model", "hf://acme/model", "modles/*.pkl"])
+def test_a_target_that_the_repository_never_had_is_an_error(
+    workspace: Path, history: str, target: str
+) -> None:
+    job = _run(workspace, target, changed_since=history)
+    assert (job.exit_code, job.outputs["verdict"]) == (2, "error")
+    assert any(target in one.message for one in job.commands)
+
+
+@pytest.mark.parametrize(
+    "target", [".", "./", "models/[a-n]*.pkl", "models/ne?.pkl", "./models", "models/", "x/../models"]
+)
+def test_targets_of_all_spellings_find_what_changed(workspace: Path, history: str, target: str) -> None:
+    _dirty(workspace, "new.pkl")
+    _commit(workspace)
+    assert _run(workspace, target, changed_since=history).exit_code == 1
+    absolute = str(workspace / target)
+    assert _run(workspace, absolute, changed_since=history).exit_code == 1
+
+
+def test_a_link_out_of_the_repository_is_not_followed(workspace: Path, history: str) -> None:
+    (workspace / "models" / "link.pkl").symlink_to("/etc/hostname")
+    _commit(workspace)
+    job = _run(workspace, changed_since=history)
+    assert (job.exit_code, job.outputs["verdict"]) == (2, "error")
+    assert any("leads out" in one.message for one in job.commands)
+
+
+def test_a_submodule_is_not_hidden_by_its_own_settings(workspace: Path, history: str) -> None:
+    for commit in ("1" * 40, "2" * 40):
+        before = _git(workspace, "rev-parse", "HEAD")
+        ignored = '[submodule "s"]\n\tpath = models/s\n\turl = ./s\n\tignore = all\n'
+        (workspace / ".gitmodules").write_text(ignored, encoding="utf-8")
+        (workspace / "models" / "s").mkdir(exist_ok=True)
+        _git(workspace, "update-index", "--add", "--cacheinfo", f"160000,{commit},models/s")
+        _git(workspace, "add", ".gitmodules")
+        _git(workspace, "commit", "-qm", commit)
+    job = _run(workspace, changed_since=before)
+    assert (job.exit_code, job.outputs["verdict"]) == (2, "error"), job.log
+    assert any("submodule" in one.message for one in job.commands)
+
+
+def test_no_link_of_the_checkout_leads_the_reports_elsewhere(workspace: Path) -> None:
+    victim = workspace.parent / "victim"
+    victim.write_text("kept", encoding="utf-8")
+    (workspace / "reports").mkdir()
+    (workspace / "reports" / "report.html").symlink_to(victim)
+    assert _run(workspace, formats="html", report_folder="reports").exit_code == 0
+    assert victim.read_text(encoding="utf-8") == "kept"
+    (workspace / "out").symlink_to(workspace.parent)
+    assert _run(workspace, report_folder="out").outputs["verdict"] == "error"
+
+
+def test_setting_up_runs_nothing_of_the_checkout(workspace: Path, tmp_path: Path) -> None:
+    """The action's own requirements are none here: what is built is an environment, from nowhere."""
+    action = tmp_path / "action"
+    (action / "requirements").mkdir(parents=True)
+    (action / "requirements" / "action.txt").write_text("", encoding="utf-8")
+    mark = tmp_path / "hijacked"
+    for module in ("venv", "ensurepip", "subprocess", "logging", "pip"):
+        (workspace / module).mkdir()
+        for name in ("__init__.py", "__main__.py"):
+            (workspace / module / name).write_text(f"open({str(mark)!r}, 'w')\n", encoding="utf-8")
+    subprocess.run(
+        ["bash", str(ROOT / "tools" / "action" / "setup.sh")],
+        cwd=workspace,
+        env={
+            **os.environ,
+            "RUNNER_TEMP": str(tmp_path),
+            "GITHUB_ACTION_PATH": str(action),
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
+            "WB_PYTHON": sys.executable,
+            "PYTHONPATH": str(workspace),
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert (tmp_path / "weighbridge-venv" / "bin" / "python").exists()
+    assert not mark.exists()
+
+
+def test_a_file_name_is_no_option_of_the_hook() -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert hook["args"][-1] == "--"

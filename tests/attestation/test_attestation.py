@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,118 @@ def test_the_root_of_a_model_is_that_of_model_signing(model: Path) -> None:
     signed = parse_bundle(json.loads((model.parent / "model.sig").read_bytes()))
     assert isinstance(signed, ModelSignature)
     assert signed.root == model_root(with_digests(scan(str(model))).files)
+
+
+def test_what_has_no_digest_is_not_attested(model: Path) -> None:
+    assert _attest(model).exit_code == 0
+    (model / "link.pkl").symlink_to("/etc/hostname")
+    (model / "gone.pkl").symlink_to("later.pkl")
+    os.mkfifo(model / "pipe")
+    done = _verify(model)
+    assert done.exit_code == 1
+    for name in ("link.pkl", "gone.pkl", "pipe"):
+        assert f"'{name}' was never attested" in done.output
+
+
+def test_a_cached_blob_is_held_by_its_bytes_and_not_by_its_name(model: Path) -> None:
+    repository = model.parent / "models--acme--model"
+    blob = repository / "blobs" / hashlib.sha256(CLEAN).hexdigest()
+    snapshot = repository / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    blob.parent.mkdir()
+    blob.write_bytes(CLEAN)
+    (snapshot / "a.pkl").symlink_to(f"../../blobs/{blob.name}")
+    (model.parent / "a.jsonl").unlink(missing_ok=True)
+    key = str(model.parent / "key.pem")
+    out = model.parent / "a.jsonl"
+    assert _run("attest", snapshot, "-o", out, "--key", key).exit_code == 0
+    how = ("--attestation", out, "--signing-key", model.parent / "key.pub")
+    assert _run("verify", snapshot, *how).exit_code == 0
+    blob.write_bytes(DIRTY)
+    done = _run("verify", snapshot, *how)
+    assert (done.exit_code, "is not the file that was attested" in done.output) == (1, True)
+
+
+def test_the_files_of_a_pattern_can_be_attested(model: Path) -> None:
+    out, pattern = model.parent / "a.jsonl", model / "*.pkl"
+    assert _run("attest", pattern, "-o", out, "--key", model.parent / "key.pem").exit_code == 0
+    how = ("--attestation", out, "--signing-key", model.parent / "key.pub")
+    assert _run("verify", pattern, *how).exit_code == 0
+    (model / "a.pkl").write_bytes(DIRTY)
+    assert _run("verify", pattern, *how).exit_code == 1
+
+
+def _rewritten(model: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    file = model.parent / "a.jsonl"
+    envelopes = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    for envelope in envelopes:
+        change(envelope)
+    file.write_text("".join(f"{json.dumps(one)}\n" for one in envelopes), encoding="utf-8")
+
+
+def _other_first(envelope: dict[str, Any]) -> None:
+    envelope["signatures"].insert(0, {"keyid": "ours", "sig": "AAAA"})
+
+
+def _same_ids(envelope: dict[str, Any]) -> None:
+    envelope["signatures"] = [{"keyid": "", "sig": "AAAA"}, {**envelope["signatures"][0], "keyid": ""}]
+
+
+def _no_id(envelope: dict[str, Any]) -> None:
+    del envelope["signatures"][0]["keyid"]
+
+
+@pytest.mark.parametrize("change", [_other_first, _same_ids, _no_id])
+def test_one_of_several_signatures_is_enough_whatever_it_calls_its_key(
+    model: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    _attest(model)
+    _rewritten(model, change)
+    assert _verify(model).exit_code == 0
+
+
+def _signed(model: Path, payload: str) -> None:
+    from securesystemslib.dsse import Envelope
+
+    from weighbridge.attestation.signing import PAYLOAD_TYPE, _signer
+
+    envelope = Envelope(payload.encode(), PAYLOAD_TYPE, {})
+    envelope.sign(_signer(model.parent / "key.pem", None))
+    text = json.dumps(envelope.to_dict())
+    (model.parent / "a.jsonl").write_text(f"{text}\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"_type"', '"subject": [], "_type"'), ("", " {}"), ("", " " * 10)]
+)
+def test_a_payload_that_parsers_read_differently_states_nothing(model: Path, old: str, new: str) -> None:
+    _attest(model)
+    text = json.dumps(_statements(model)[1])
+    _signed(model, text.replace(old, new, 1) if old else text + new)
+    assert _verify(model).exit_code == (0 if not new.strip() else 1)
+
+
+def test_the_day_of_a_pass_is_that_of_these_files(model: Path) -> None:
+    _attest(model)
+    file = model.parent / "a.jsonl"
+    ours, day = file.read_text(encoding="utf-8"), _statements(model)[1]["predicate"]["timeCreated"]
+    other = dict(_statements(model)[1])
+    other["subject"] = [{"name": "z", "digest": {"sha256": "0" * 64}}]
+    other["predicate"] = {**other["predicate"], "timeCreated": "2099-01-01T00:00:00Z"}
+    _signed(model, json.dumps(other))
+    file.write_text(ours + file.read_text(encoding="utf-8"), encoding="utf-8")
+    done = _verify(model)
+    assert done.exit_code == 0
+    assert day in done.output
+    assert "2099" not in done.output
+
+
+def test_a_pass_with_something_unread_is_told_as_one(model: Path) -> None:
+    (model / "pointer.bin").write_bytes(
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
+    )
+    key = str(model.parent / "key.pem")
+    assert _attest(model, "--key", key, "--allow-incomplete").exit_code == 0
+    done = _verify(model)
+    assert done.exit_code == 0
+    assert "not everything in them could be read" in done.output

@@ -127,3 +127,93 @@ def test_a_policy_file_is_checked(model: Path) -> None:
     done = _run("policy", "check", model.with_name("policy.toml"))
     assert done.exit_code == 0
     assert "fails on high, 0 suppressions, 0 rules for sources" in done.output
+
+
+def _report_of(model: Path, *targets: dict[str, object]) -> Path:
+    file = model.with_name("stored.json")
+    root = {"schema": "weighbridge-report/1", "started": "2026-11-22T00:00:00+00:00", "targets": targets}
+    file.write_text(json.dumps(root), encoding="utf-8")
+    return file
+
+
+def _target(**changes: object) -> dict[str, object]:
+    lists: dict[str, object] = {"findings": [], "suppressed": [], "coverage": []}
+    return {"target": "x", "origin": {"kind": "local"}, **lists, **changes}
+
+
+@pytest.mark.parametrize("missing", ["findings", "suppressed", "coverage", "origin"])
+def test_a_report_with_a_part_taken_out_is_no_pass(model: Path, missing: str) -> None:
+    target = _target()
+    del target[missing]
+    done = _run("policy", "test", _report_of(model, target))
+    assert done.exit_code != 0
+    assert f"'{missing}' is missing" in str(done.exception)
+
+
+def test_a_rule_that_is_not_known_here_asks_for_an_update(model: Path) -> None:
+    finding = {"rule": "NEW001", "path": ["x"]}
+    done = _run("policy", "test", _report_of(model, _target(findings=[finding])))
+    assert "update weighbridge" in str(done.exception)
+
+
+def test_a_report_beside_cases_still_counts(model: Path, report: Path) -> None:
+    cases = model.with_name("cases.toml")
+    cases.write_text(CASES, encoding="utf-8")
+    policy = ("--policy", model.with_name("policy.toml"))
+    assert _run("policy", "test", report, cases, *policy).exit_code == 1
+    assert _run("policy", "test", cases, *policy).exit_code == 0
+
+
+def test_a_digest_that_a_registry_states_serves_no_waiver_here_either(model: Path) -> None:
+    policy = model.with_name("waived.toml")
+    policy.write_text(_waiver(sha256="a" * 64), encoding="utf-8")
+    target = _target(
+        origin={"kind": "huggingface"},
+        findings=[{"rule": "PKL002", "path": ["model.pkl"]}],
+        files=[{"name": "model.pkl", "sha256": "a" * 64}],
+    )
+    assert _run("policy", "test", _report_of(model, target), "--policy", policy).exit_code == 1
+
+
+def _waiver(expires: str = "2999-01-01", **further: str) -> str:
+    more = "".join(f'{key} = "{value}"\n' for key, value in further.items())
+    return "".join(
+        f'[[suppress]]\nrule = "{rule}"\nartifact = "**"\nreason = "x"\nexpires = {expires}\n{more}'
+        for rule in ("PKL002", "PAY009")
+    )
+
+
+def test_a_baseline_does_not_prolong_a_waiver(model: Path) -> None:
+    policy, baseline = model.with_name("waived.toml"), model.with_name("baseline.json")
+    policy.write_text(_waiver(), encoding="utf-8")
+    assert _run("scan", model, "--policy", policy, "-o", baseline).exit_code == 0
+    policy.write_text(_waiver("2020-01-01"), encoding="utf-8")
+    assert _run("scan", model, "--policy", policy, "--baseline", baseline).exit_code == 1
+
+
+def test_a_baseline_that_was_taken_with_a_baseline_still_knows(model: Path, report: Path) -> None:
+    second = model.with_name("second.json")
+    policy = ("--policy", model.with_name("policy.toml"))
+    assert _run("scan", model, "--baseline", report, "-o", second, *policy).exit_code == 0
+    assert _scan(model, second).exit_code == 0
+
+
+def test_a_baseline_is_of_its_own_target(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("ours", "theirs"):
+        Path(name, "sub").mkdir(parents=True)
+        Path(name, "sub", "model.pkl").write_bytes(DIRTY)
+    assert _run("scan", "ours", "-o", "base.json").exit_code == 1
+    for known in ("ours", "./ours/", "ours/sub", "ours/sub/model.pkl", tmp_path / "ours"):
+        assert _run("scan", known, "--baseline", "base.json").exit_code == 0, known
+    for other in ("theirs", "theirs/sub", "theirs/sub/model.pkl", "model.pkl"):
+        assert _run("scan", other, "--baseline", "base.json").exit_code == 1, other
+
+
+def test_a_report_of_nothing_but_values_is_refused_before_it_fills_the_memory(model: Path) -> None:
+    file = model.with_name("many.json")
+    file.write_bytes(b"[" + b"0," * 4_000_000 + b"0]")
+    done = _run("policy", "test", file)
+    assert "more than 4,000,000 values" in str(done.exception)

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # -I leaves it out, and the checkout with it
+
+from before import as_of, git, policy_as_of
 
 VERDICTS = {0: "pass", 1: "fail", 3: "incomplete"}
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "notice", "info": "notice"}
@@ -22,6 +27,11 @@ MOST_ANNOTATIONS = 10
 """Of each level; the runner shows no more for one step."""
 SUMMARY_BYTES = 1024 * 1024
 MOST_CHANGED = 500
+POLICY = "weighbridge.toml"
+DIFF = (
+    *("diff", "--name-only", "-z", "--no-renames", "--diff-filter=ACMT"),
+    "--ignore-submodules=none",  # .gitmodules is of the change too
+)
 
 
 class Wrong(Exception):
@@ -55,9 +65,7 @@ def scan(environment: Mapping[str, str]) -> tuple[int, dict[str, Any], Path]:
     folder = Path(
         environment.get("WB_REPORT_FOLDER") or Path(environment["RUNNER_TEMP"], "weighbridge-reports")
     ).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in ("report.json", "report.sarif", "summary.md"):
-        (folder / old).unlink(missing_ok=True)
+    prepare(folder, reports(environment).values())
     targets = lines(environment.get("WB_TARGETS", ""))
     if not targets:
         raise Wrong("the input 'targets' is empty")
@@ -72,28 +80,112 @@ def scan(environment: Mapping[str, str]) -> tuple[int, dict[str, Any], Path]:
     try:
         report = json.loads((folder / "report.json").read_bytes())
     except (OSError, ValueError):
+        if code == 0:
+            raise Wrong("the scan ended without its report") from None
         report = {}
     return code, report, folder
 
 
-def options(environment: Mapping[str, str], folder: Path) -> Iterator[str]:
-    """Yield the program's options for the inputs."""
+def prepare(folder: Path, names: Iterable[str]) -> None:
+    """Make the folder of the reports; no link of the checkout leads them elsewhere."""
+    here = Path.cwd().resolve()
+    if folder.is_relative_to(Path.cwd()) and not folder.resolve().is_relative_to(here):
+        raise Wrong("the input 'report-folder' is a link that leads out of the workspace")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def reports(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the file name of each report, by its format."""
     formats = lines(environment.get("WB_FORMATS", ""))
     files = {"sarif": "report.sarif", "json": "report.json", "markdown": "summary.md"}
-    files |= {one: f"report.{EXTENSIONS.get(one, one)}" for one in formats if one not in files}
+    for one in formats:
+        if not one.isalnum():
+            raise Wrong(f"the input 'formats' names {one!r}, which is no format")
+        files.setdefault(one, f"report.{EXTENSIONS.get(one, one)}")
+    return files
+
+
+def options(environment: Mapping[str, str], folder: Path) -> Iterator[str]:
+    """Yield the program's options for the inputs."""
     yield from ("-f", "human")
-    for kind, name in files.items():
+    for kind, name in reports(environment).items():
         yield from ("-f", kind, "-o", str(folder / name))
-    for option, variable in (
-        ("--fail-on", "WB_FAIL_ON"),
-        ("--policy", "WB_POLICY"),
-        ("--baseline", "WB_BASELINE"),
-    ):
-        value = environment.get(variable, "").strip()
-        if value:
-            yield from (option, value)
+    line = environment.get("WB_FAIL_ON", "").strip()
+    if line:
+        yield from ("--fail-on", line)
+    yield from accepted(environment)
     if environment.get("WB_FAIL_ON_INCOMPLETE", "true").strip().lower() == "false":
         yield "--allow-incomplete"
+
+
+def accepted(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield the options for policy and baseline: of a change, those from before it."""
+    policy = environment.get("WB_POLICY", "").strip()
+    baseline = environment.get("WB_BASELINE", "").strip()
+    commit = compared(environment)
+    if commit is None or (not policy and not baseline and whole(environment)):
+        yield from ("--policy", policy) if policy else ()
+        yield from ("--baseline", baseline) if baseline else ()
+        return
+    folder = Path(environment["RUNNER_TEMP"], f"weighbridge-before-{secrets.token_hex(8)}")
+    folder.mkdir()
+    file, is_changed = policy_as_of(commit, Path(policy or POLICY), folder)
+    if is_changed:
+        say_that_it_does_not_count(policy or POLICY)
+    if file is None and policy and not is_changed:
+        raise Wrong(f"there is no policy file {policy!r}")
+    if file is None:
+        file = folder / "none.toml"
+        file.write_bytes(b"")
+    yield from ("--policy", str(file))
+    if baseline:
+        known, is_changed = as_of(commit, Path(baseline), folder)
+        if is_changed:
+            say_that_it_does_not_count(baseline)
+        if known is None and not is_changed:
+            raise Wrong(f"there is no baseline {baseline!r}")
+        yield from ("--baseline", str(known)) if known is not None else ()
+
+
+def whole(environment: Mapping[str, str]) -> bool:
+    """True when the program leaves its policy alone, because a target holds that too."""
+    if environment.get("WB_CHANGED_SINCE", "").strip():
+        return False
+    here = Path.cwd().resolve()
+    return any(
+        here.is_relative_to(Path(one).resolve()) for one in lines(environment.get("WB_TARGETS", ""))
+    )
+
+
+def say_that_it_does_not_count(name: str) -> None:
+    words = (
+        f"{name} is another one before this change, and that one counts: nothing brings its own pardon"
+    )
+    command("warning", words, title="policy of the change left alone")
+
+
+def compared(environment: Mapping[str, str]) -> str | None:
+    """Return the commit before a change: of 'changed-since', else of a pull request."""
+    since = environment.get("WB_CHANGED_SINCE", "").strip()
+    if since:
+        return None if set(since) == {"0"} else since
+    if not environment.get("GITHUB_EVENT_NAME", "").startswith("pull_request"):
+        return None
+    try:
+        event = json.loads(Path(environment.get("GITHUB_EVENT_PATH", "")).read_bytes())
+        commit = str(event["pull_request"]["base"]["sha"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if (
+        re.fullmatch("[0-9a-f]{40,64}", commit)
+        and git("cat-file", "-e", f"{commit}^{{commit}}") is not None
+    ):
+        return commit
+    words = "policy and baseline are those of the pull request itself: check out with fetch-depth: 0"
+    command("warning", words, title="policy of the change")
+    return None
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -115,14 +207,13 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def changed(since: str, paths: Sequence[str]) -> list[str]:
     """Return the files below `paths` that are new or different since a commit of this repository."""
-    if since.startswith("-") or not since.replace("/", "").replace("-", "").replace("_", "").isalnum():
+    if ".." in since or not re.fullmatch(r"\w[\w./-]*", since):
         raise Wrong("the input 'changed-since' is no commit")
     if set(since) == {"0"}:
         return list(paths)  # a push that begins a branch has no commit before it
-    git = ["git", "-c", "core.quotePath=false", "diff", "--name-only", "-z", "--no-renames"]
-    pathspecs = [f":(top,glob){path}" if "*" in path else f":(top,literal){path}" for path in paths]
+    pathspecs = [pathspec(path) for path in paths]
     done = subprocess.run(
-        [*git, "--diff-filter=ACMT", "--end-of-options", f"{since}...HEAD", "--", *pathspecs],
+        ["git", *DIFF, "--end-of-options", f"{since}...HEAD", "--", *pathspecs],
         check=False,
         capture_output=True,
     )
@@ -132,8 +223,35 @@ def changed(since: str, paths: Sequence[str]) -> list[str]:
         raise Wrong(
             f"git can't compare with the commit of 'changed-since': {why}; check out with fetch-depth: 0"
         )
+    for path, spec in zip(paths, pathspecs, strict=True):
+        if not git("log", "-1", "--format=%H", "--end-of-options", since, "HEAD", "--", spec):
+            raise Wrong(
+                f"the target {path!r} is nothing of this repository, as 'changed-since' needs it"
+            )
     names = [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
-    return names if len(names) <= MOST_CHANGED else list(paths)
+    if len(names) > MOST_CHANGED:
+        return list(paths)
+    return [local(name) for name in names]
+
+
+def pathspec(path: str) -> str:
+    """Say to git what a target means to the program: a path if there is one, else a pattern."""
+    is_pattern = any(mark in path for mark in "*?[") and not os.path.lexists(path)
+    plain = os.path.relpath(path)
+    return ":/" if plain == "." else f":(top,{'glob' if is_pattern else 'literal'}){plain}"
+
+
+def local(name: str) -> str:
+    """Return a path of the repository so that it is taken for one, whatever it is called.
+
+    Without the dot, `models:/name/1` would be looked for in a registry. A link is scanned as what
+    it leads to, which must be of the checkout.
+    """
+    if not Path(name).resolve().is_relative_to(Path.cwd().resolve()):
+        raise Wrong(f"{name!r} is a link that leads out of the repository; it can't be scanned")
+    if Path(name).is_dir() and not any(Path(name).iterdir()):
+        raise Wrong(f"the submodule {name!r} has changed and is not checked out: set submodules: true")
+    return f"./{name}" if ":" in name else name
 
 
 def annotate(report: Mapping[str, Any]) -> None:

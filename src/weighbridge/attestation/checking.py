@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from weighbridge.attestation.verification import Attested, verify
@@ -11,11 +12,13 @@ from weighbridge.core.report import Report, ScannedFile
 from weighbridge.core.trust import Trust
 from weighbridge.engine.judgement import with_digests
 from weighbridge.errors import UsageError
-from weighbridge.fetchers.interface import Entry, FetchSettings
+from weighbridge.fetchers.interface import Entry, FetchSettings, Problem, ProblemKind
 from weighbridge.fetchers.registry import fetch
 from weighbridge.reporters.words import count, printable
 
 _SHOWN = 20
+_HARMLESS = (ProblemKind.FOLDER_MARKER, ProblemKind.SYMLINK_TO_ENTRY)
+"""A link to a file of the same folder is that file, which is compared under its own name."""
 
 
 def check(target: str, attestation: Path, trust: Trust, settings: FetchSettings) -> Attested:
@@ -28,19 +31,41 @@ def check(target: str, attestation: Path, trust: Trust, settings: FetchSettings)
         TargetError: the target can't be reached.
     """
     with closing(fetch(target, settings)) as fetched:
-        files = tuple(
-            ScannedFile(name=item.name, size_bytes=item.size_bytes, sha256=item.origin.sha256)
-            for item in fetched.items
-            if isinstance(item, Entry) and item.local_path != attestation.absolute()
+        items = tuple(fetched.items)
+        listed = Report(
+            target=target,
+            origin=fetched.origin,
+            findings=(),
+            coverage=(),
+            files=tuple(
+                ScannedFile(name=item.name, size_bytes=item.size_bytes, sha256=item.origin.sha256)
+                for item in items
+                if isinstance(item, Entry) and not _is_file(item, attestation)
+            ),
         )
-        listed = Report(target=target, origin=fetched.origin, findings=(), coverage=(), files=files)
     known = with_digests(listed).files
     missing = next((file.name for file in known if file.sha256 is None), None)
     if missing is not None:
         raise UsageError(
             f"the sha256 of {missing!r} is not known: pull the target, and check the folder"
         )
-    return verify(attestation, known, trust)
+    others = [
+        f"{item.name!r} was never attested: {item.detail}"
+        for item in items
+        if isinstance(item, Problem) and item.kind not in _HARMLESS
+    ]
+    return _with_objections(verify(attestation, known, trust), others)
+
+
+def _is_file(entry: Entry, attestation: Path) -> bool:
+    return entry.local_path is not None and entry.local_path.resolve() == attestation.resolve()
+
+
+def _with_objections(done: Attested, further: Sequence[str]) -> Attested:
+    """What can't be read, or leads out, has no digest to compare; a loader may open it all the same."""
+    if not further:
+        return done
+    return replace(done, is_passed=False, objections=(*further, *done.objections))
 
 
 def render(target: str, done: Attested) -> str:
@@ -55,6 +80,8 @@ def _lines(target: str, done: Attested) -> Iterator[str]:
     if done.is_passed:
         when = printable(done.when or "an unknown day")
         yield f"A signed statement of {when} says that these files passed."
+        if not done.is_complete:
+            yield "Its policy let them pass although not everything in them could be read."
         if done.findings:
             rules = ", ".join(printable(rule) for rule in done.findings[:_SHOWN])
             yield f"It tells of findings below the line of its policy: {rules}"

@@ -15,6 +15,7 @@ from typing import Any
 
 from weighbridge.attestation.signing import INSTALL, PAYLOAD_TYPE
 from weighbridge.attestation.statements import (
+    COMPLETE_PROPERTY,
     FOUND,
     PASS_PROPERTY,
     PASSED,
@@ -24,11 +25,12 @@ from weighbridge.attestation.statements import (
 from weighbridge.core.limits import MIB
 from weighbridge.core.report import ScannedFile
 from weighbridge.core.trust import Trust
-from weighbridge.errors import Malformed, UsageError
+from weighbridge.errors import LimitReached, Malformed, UsageError
 from weighbridge.formats.documents.strict_json import Json, decode_json
 
 _LARGEST_BYTES = 256 * MIB
 _MOST_LINES = 1_000
+_MOST_SIGNATURES = 20
 _MOST_SUBJECTS = 1_000_000
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -46,13 +48,15 @@ class Attested:
 
     Attributes:
         is_passed: a signed statement says that exactly these files passed.
+        is_complete: the one that says so tells that nothing was left unread.
         signed: statements that verified, and of how many lines.
-        findings: rule ids that signed statements tell of, each once.
-        when: the moment of the newest pass, as stated; None without one.
+        findings: rule ids that signed statements on these files tell of, each once.
+        when: the moment of the newest pass of these files, as stated; None without one.
         objections: sentences on what does not fit; none when all is well.
     """
 
     is_passed: bool
+    is_complete: bool
     signed: int
     lines: int
     findings: tuple[str, ...]
@@ -94,19 +98,22 @@ def verify(attestation: Path, files: Sequence[ScannedFile], trust: Trust) -> Att
         except Malformed as error:
             objections.append(f"line {number}: {error.reason}")
     passes = [one for one in stated if one.kind == PASSED and PASS_PROPERTY in one.properties]
-    differences = [tuple(_differences(one, files)) for one in passes]
+    differences = {id(one): tuple(_differences(one, files)) for one in stated}
+    fitting = [one for one in passes if not differences[id(one)]]
     if not passes:
         objections.append("no statement that you trust says that the policy passed")
-    elif all(differences):
-        objections.extend(sorted(differences, key=len)[0])
-    is_passed = any(not found for found in differences)
+    elif not fitting:
+        objections.extend(sorted((differences[id(one)] for one in passes), key=len)[0])
+    newest = max(fitting, key=lambda one: one.when or "", default=None)
+    told = (rule for one in stated if not differences[id(one)] for rule in one.findings)
     return Attested(
-        is_passed=is_passed,
+        is_passed=newest is not None,
+        is_complete=newest is not None and COMPLETE_PROPERTY in newest.properties,
         signed=len(stated),
         lines=len(lines),
-        findings=tuple(dict.fromkeys(rule for one in stated for rule in one.findings)),
-        when=max((one.when for one in passes if one.when is not None), default=None),
-        objections=() if is_passed else tuple(objections),
+        findings=tuple(dict.fromkeys(told)),
+        when=newest.when if newest is not None else None,
+        objections=() if newest is not None else tuple(objections),
     )
 
 
@@ -114,7 +121,7 @@ def _lines(file: Path) -> list[str]:
     try:
         if file.stat().st_size > _LARGEST_BYTES:
             raise UsageError(f"{file} is larger than {_LARGEST_BYTES // MIB} MiB")
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
     except OSError as error:
         raise UsageError(f"can't read the attestation {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -139,9 +146,15 @@ def _differences(stated: _Stated, files: Sequence[ScannedFile]) -> Iterator[str]
 def _narrowed(payload: bytes) -> _Stated:
     """Raises Malformed unless this is a statement with subjects that have a sha256."""
     try:
-        tree = decode_json(payload.decode()).value
+        text = payload.decode()
+        document = decode_json(text)
     except UnicodeDecodeError as error:
         raise Malformed("what was signed is no text") from error
+    except LimitReached as error:
+        raise Malformed("what was signed holds more than any statement does") from error
+    if document.duplicate_keys or text[document.end :].strip():
+        raise Malformed("what was signed is not read alike by all: two equal keys, or a second value")
+    tree = document.value
     if not isinstance(tree, Mapping) or tree.get("_type") != STATEMENT:
         raise Malformed("what was signed is no in-toto statement")
     kind, predicate = tree.get("predicateType"), tree.get("predicate")
@@ -222,11 +235,10 @@ def _by_key(file: Path) -> Check:
 
     def check(line: str) -> bytes:
         try:
-            envelope = Envelope.from_dict(json.loads(line))
+            envelope = Envelope.from_dict(_with_numbered_keys(json.loads(line)))
             if envelope.payload_type != PAYLOAD_TYPE:
                 raise Unsigned(f"signs {envelope.payload_type[:60]!r}, no statement")
-            _take_any_key_id(envelope, key.keyid)
-            envelope.verify([key], 1)
+            _verify(envelope, key)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise Unsigned("is no signed statement (DSSE)") from error
         except Error as error:
@@ -236,12 +248,32 @@ def _by_key(file: Path) -> Check:
     return check
 
 
-def _take_any_key_id(envelope: Any, key_id: str) -> None:
-    """Try the key on each signature: what an envelope calls its key is only a hint (DSSE 1.0)."""
-    first = next(iter(envelope.signatures.values()), None)
-    if key_id not in envelope.signatures and first is not None:
-        first.keyid = key_id
-        envelope.signatures = {key_id: first}
+def _with_numbered_keys(envelope: Any) -> Any:
+    """The library wants each signature to name its key, and each another one; DSSE 1.0 wants neither."""
+    for number, signature in enumerate(envelope["signatures"]):
+        signature["keyid"] = str(number)
+    return envelope
+
+
+def _verify(envelope: Any, key: Any) -> None:
+    """Try the key on each signature: what an envelope calls its key is only a hint (DSSE 1.0).
+
+    Raises:
+        Error: it fits none of them, or there is none.
+    """
+    from securesystemslib.exceptions import Error, VerificationError
+
+    refused: Error = VerificationError("no signature")
+    for signature in list(envelope.signatures.values())[:_MOST_SIGNATURES]:
+        signature.keyid = key.keyid
+        envelope.signatures = {key.keyid: signature}
+        try:
+            envelope.verify([key], 1)
+        except Error as error:
+            refused = error
+        else:
+            return
+    raise refused
 
 
 def _by_identity(trust: Trust) -> Check:
@@ -257,7 +289,7 @@ def _by_identity(trust: Trust) -> Check:
     def check(line: str) -> bytes:
         try:
             kind, payload = verifier.verify_dsse(Bundle.from_json(line), signer)
-        except (InvalidBundle, ValueError, TypeError, KeyError) as error:
+        except (InvalidBundle, ValueError, TypeError, KeyError, RecursionError) as error:
             raise Unsigned("is no bundle of Sigstore with a signed statement") from error
         except Error as error:
             raise Unsigned(f"is not signed by whom you trust: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from weighbridge.cli.scan_options import PolicyOptions, policy_options
 from weighbridge.knowledge.signatures import Signatures
 from weighbridge.policy import exit_code, read_policy
-from weighbridge.policy.rehearsal import cases_of, rehearse
+from weighbridge.policy.rehearsal import Outcome, cases_of, rehearse
 from weighbridge.reporters import policy_text
 from weighbridge.reporters.words import count
 
@@ -52,7 +53,12 @@ def test(*, paths: tuple[Path, ...], policy: PolicyOptions) -> None:
     cases = [case for path in paths for case in cases_of(path)]
     outcomes = list(rehearse(cases, policy.load(signatures, ()), signatures.rules))
     click.echo(policy_text.render(outcomes).rstrip("\n"))
-    if any(case.verdict is not None for case in cases):
-        raise click.exceptions.Exit(int(any(outcome.objections for outcome in outcomes)))
-    verdicts = [one.verdict if one.decision is not None else None for one in outcomes]
-    raise click.exceptions.Exit(exit_code(verdicts))
+    raise click.exceptions.Exit(_exit_code(outcomes))
+
+
+def _exit_code(outcomes: Sequence[Outcome]) -> int:
+    """Reports that no case expects anything of count as in a scan, also beside cases."""
+    if any(one.objections for one in outcomes):
+        return 1
+    free = [one for one in outcomes if one.case.verdict is None]
+    return exit_code([one.verdict if one.decision is not None else None for one in free]) if free else 0

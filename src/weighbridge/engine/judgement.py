@@ -10,6 +10,7 @@ from weighbridge.core.finding import Rule
 from weighbridge.core.report import Report
 from weighbridge.engine.scan import ScanSettings, scan_target
 from weighbridge.errors import UsageError
+from weighbridge.fetchers.glob_pattern import GlobPattern
 from weighbridge.policy import Decision, Policy
 
 _BLOCK_BYTES = 1 << 20
@@ -43,13 +44,13 @@ def judge(report: Report, policy: Policy, rules: Mapping[str, Rule]) -> Decision
 
 
 def with_digests(report: Report) -> Report:
-    """Return the report with the sha256 of every local file that has none yet."""
+    """Return the report with the sha256 of every local file, taken from its bytes.
+
+    Also of those that have one stated: in a cache of the hub that is only the name of a file.
+    """
     if report.origin.kind != "local":
         return report
-    files = (
-        file if file.sha256 is not None else replace(file, sha256=_digest(report, file.name))
-        for file in report.files
-    )
+    files = (replace(file, sha256=_digest(report, file.name)) for file in report.files)
     return replace(report, files=tuple(files))
 
 
@@ -65,8 +66,7 @@ def digests_for(report: Report, policy: Policy) -> dict[str, str]:
 def _digest(report: Report, name: str) -> str | None:
     if report.origin.kind != "local":
         return None
-    root = Path(report.origin.location)
-    file = root / name if root.is_dir() else root
+    file = _local_file(Path(report.origin.location), name)
     import hashlib  # OpenSSL is slow to load, and few policies ask for a digest
 
     digest = hashlib.sha256()
@@ -77,3 +77,11 @@ def _digest(report: Report, name: str) -> str | None:
     except OSError:
         return None
     return digest.hexdigest()
+
+
+def _local_file(root: Path, name: str) -> Path:
+    """Return where a file is that was listed below a folder, by a glob pattern, or alone."""
+    if root.is_dir() or root.is_file():
+        return root / name if root.is_dir() else root
+    wild = next((at for at, part in enumerate(root.parts) if GlobPattern.is_pattern(part)), None)
+    return Path(*root.parts[:wild]) / name if wild is not None else root

@@ -45,12 +45,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from weighbridge.core.finding import Severity
-from weighbridge.core.trust import Trust
+from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.errors import UsageError
 from weighbridge.formats.kinds import Format
 from weighbridge.knowledge.table import Table
 from weighbridge.policy.decision import Policy
-from weighbridge.policy.source_rule import SourceRule
+from weighbridge.policy.source_rule import SourceRule, is_place, known_places
 from weighbridge.policy.suppression import Suppression
 
 FILE_NAME = "weighbridge.toml"
@@ -100,7 +100,7 @@ def read_policy(path: Path, *, rules: Collection[str]) -> Policy:
         UsageError: see `load_policy`.
     """
     try:
-        loaded = tomllib.loads(path.read_text(encoding="utf-8"))
+        loaded = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"can't read the policy file {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -119,10 +119,16 @@ def read_policy(path: Path, *, rules: Collection[str]) -> Policy:
         suppressions=suppressions,
         severities=_severities(root.table("severity"), rules),
         sources=tuple(_source(table, path.parent) for table in root.tables("source")),
-        allowed_sources=root.texts("allowed_sources") if "allowed_sources" in root.values else None,
+        allowed_sources=_allowed(root) if "allowed_sources" in root.values else None,
         longest_waiver_days=_days(waivers, "longest_days"),
         signatures_age_days=_days(root, "signatures_age_days"),
     )
+
+
+def _allowed(root: Table) -> tuple[str, ...]:
+    where = root.texts("allowed_sources")
+    _check_places(where, f"{root.where}, allowed_sources")
+    return where
 
 
 def _check_owners(suppressions: Sequence[Suppression], where: str) -> None:
@@ -139,14 +145,29 @@ def _source(table: Table, folder: Path) -> SourceRule:
     where = table.texts("from")
     if not where:
         raise UsageError(f"{table.where}: the key 'from' is missing; it says which targets are meant")
+    _check_places(where, table.where)
     return SourceRule(
         where=where,
         formats=_formats(table) if "formats" in table.values else None,
         licences=table.texts("licences") if "licences" in table.values else None,
-        signature=_signature(table.table("signature"), folder),
+        signature=_signature(table.table("signature"), folder)
+        if "signature" in table.values
+        else NOBODY,
         is_pinned=table.flag("pinned", False),
         fail_on=_severity(table, "fail_on") if "fail_on" in table.values else None,
     )
+
+
+def _check_places(where: Sequence[str], at: str) -> None:
+    """A word that never fits would be a rule that never counts, without a sound."""
+    for word in where:
+        if not is_place(word):
+            nearest = difflib.get_close_matches(word.lower(), known_places(), n=1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise UsageError(
+                f"{at}: {word!r} is no pattern such as 'hf://acme/**', and none of "
+                f"{', '.join(known_places())}{hint}"
+            )
 
 
 def _formats(table: Table) -> frozenset[str]:
@@ -162,6 +183,8 @@ def _formats(table: Table) -> frozenset[str]:
 def _signature(table: Table, folder: Path) -> Trust:
     """Paths of keys and certificates count from the folder of the policy file."""
     table.reject_unknown(_SIGNATURE_KEYS)
+    if not table.values:
+        raise UsageError(f"{table.where}: name who must have signed: a key, certificates or an identity")
 
     def absolute(name: str) -> str:
         return str((folder / name).absolute())

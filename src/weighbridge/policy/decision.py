@@ -6,14 +6,21 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding, Rule, Severity
 from weighbridge.core.report import Coverage, Outcome, Report, Verdict
 from weighbridge.core.repository import WHOLE
 from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.errors import UsageError
 from weighbridge.policy.baseline import Baseline
-from weighbridge.policy.source_rule import AGE, POLICY_RULES, SOURCE, SourceRule, breaches, fits, kind_of
+from weighbridge.policy.source_rule import (
+    AGE,
+    POLICY_RULES,
+    SOURCE,
+    SourceRule,
+    allows,
+    breaches,
+    expected_origin,
+)
 from weighbridge.policy.suppression import Suppression
 
 _SOON_DAYS = 14
@@ -102,7 +109,7 @@ class Policy:
         Raises:
             UsageError: two of its source rules ask for different signers of one target.
         """
-        origin = Origin(kind=kind_of(target), location=target)
+        origin = expected_origin(target)
         asked = {rule.signature for rule in self.sources if rule.applies_to(target, origin)} - {NOBODY}
         if len(asked) > 1:
             raise UsageError(f"the policy asks for signatures of {target[:200]!r} in more than one way")
@@ -138,7 +145,7 @@ class Policy:
         notes = dict.fromkeys(self.notes)
         for finding in (*self._own_findings(report, day), *report.findings):
             severity = self.severity_of(_rule_of(finding, rules))
-            entry, objections = self._acceptance(finding, sha256_of, day)
+            entry, objections = self._acceptance(finding, report, sha256_of, day=day)
             if entry is not None:
                 suppressed.append(
                     SuppressedFinding(finding=finding, severity=severity, suppression=entry)
@@ -163,7 +170,7 @@ class Policy:
         for rule in self.sources:
             if rule.applies_to(report.target, report.origin):
                 yield from breaches(rule, report)
-        if self.allowed_sources is not None and not fits(
+        if self.allowed_sources is not None and not allows(
             self.allowed_sources, report.target, report.origin
         ):
             evidence = f"{report.origin.location}; allowed: {', '.join(self.allowed_sources)}"
@@ -172,7 +179,7 @@ class Policy:
             yield from _age(self.signatures_age_days, self.signatures_released, day)
 
     def _acceptance(
-        self, finding: Finding, sha256_of: Sha256Of, day: date
+        self, finding: Finding, report: Report, sha256_of: Sha256Of, *, day: date
     ) -> tuple[Suppression | None, list[str]]:
         """Return the entry that accepts a finding, or why those that cover it do not count."""
         objections: list[str] = []
@@ -182,7 +189,7 @@ class Policy:
                 if objection is None:
                     return entry, []
                 objections.append(objection)
-        if self.baseline is not None and self.baseline.covers(finding):
+        if self.baseline is not None and self.baseline.covers(finding, report):
             return self.baseline.acceptance(finding), []
         return None, objections
 
@@ -262,7 +269,11 @@ def _ending(accepted: Iterable[SuppressedFinding], day: date) -> Iterator[str]:
         entry = one.suppression
         left = (entry.expires - day).days
         if left <= _SOON_DAYS:
-            when = "today" if left == 0 else f"on {entry.expires.isoformat()}, in {left} days"
+            when = (
+                "today"
+                if left == 0
+                else f"on {entry.expires.isoformat()}, in {left} day{'s' if left > 1 else ''}"
+            )
             owner = f" ({entry.owner})" if entry.owner else ""
             yield f"the suppression of {entry.rule} for {entry.artifact}{owner} ends {when}"
 

@@ -18,10 +18,11 @@ from datetime import date
 from pathlib import Path
 
 from weighbridge.core.finding import Rule
-from weighbridge.core.report import Verdict
+from weighbridge.core.report import Report, Verdict
 from weighbridge.errors import UsageError
 from weighbridge.knowledge.table import Table
 from weighbridge.policy.decision import Decision, JudgedFinding, Policy
+from weighbridge.policy.source_rule import LOCAL
 from weighbridge.policy.stored_report import read_report
 
 _KEYS = frozenset({"report", "target", "verdict", "because", "today"})
@@ -120,7 +121,8 @@ def rehearse(cases: Sequence[Case], policy: Policy, rules: Mapping[str, Rule]) -
         for report in stored.reports:
             if case.target in (None, report.target):
                 met = True
-                digests = {file.name: file.sha256 for file in report.files}
+                _check_rules(report, rules, case)
+                digests = _own_digests(report)
                 decision = policy.decide(report, rules, sha256_of=digests.get, today=case.today)
                 yield _outcome(case, report.target, decision)
         for target in stored.unreachable:
@@ -128,7 +130,22 @@ def rehearse(cases: Sequence[Case], policy: Policy, rules: Mapping[str, Rule]) -
                 met = True
                 yield _outcome(case, target, None)
         if not met:
-            raise UsageError(f"{case.where}: {case.report} holds no target {case.target!r}")
+            what = f"no target {case.target!r}" if case.target is not None else "no target"
+            raise UsageError(f"{case.where}: {case.report} holds {what}")
+
+
+def _own_digests(report: Report) -> Mapping[str, str | None]:
+    """Those that a scan would hold a waiver against too: what a registry states is not one of them."""
+    return {file.name: file.sha256 for file in report.files} if report.origin.kind == LOCAL else {}
+
+
+def _check_rules(report: Report, rules: Mapping[str, Rule], case: Case) -> None:
+    unknown = sorted({finding.rule for finding in report.findings} - set(rules))
+    if unknown:
+        raise UsageError(
+            f"{case.report} tells of the rule {unknown[0][:60]!r}, which is not known here: a newer "
+            "weighbridge wrote it, or none did; update weighbridge"
+        )
 
 
 def _outcome(case: Case, target: str, decision: Decision | None) -> Outcome:

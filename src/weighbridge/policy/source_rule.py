@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
+from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from weighbridge.core.artifact import Origin
 from weighbridge.core.finding import Finding, Severity
@@ -29,12 +31,36 @@ PASSIVE = frozenset({"text", "json", "xml", "json-lines", "image", "audio", "vid
 
 _KINDS = {
     **{"hf": "huggingface", "gs": "gcs", "az": "azure", "http": "https", "oci+http": "oci"},
-    **dict.fromkeys(("git+https", "git+http", "git+file"), "git"),
+    **dict.fromkeys(("git+https", "git+http", "git+file", "git+ssh"), "git"),
     **dict.fromkeys(("models", "runs", "mlflow-artifacts"), "mlflow"),
     "jfrog-generic": "jfrog",
 }
 _VERIFIED = "SIG015"
+_ORIGINS = frozenset(
+    {
+        LOCAL,
+        "huggingface",
+        "s3",
+        "gcs",
+        "azure",
+        "https",
+        "oci",
+        "ollama",
+        "mlflow",
+        "git",
+        "github",
+        "dvc",
+    }
+    | {"pypi", "modelscope", "kaggle", "wandb", "jfrog", "ngc"}
+)
 _REVISION = re.compile(r"@[^/@]*\Z")
+_NO_REVISIONS = frozenset({LOCAL, "https", "s3", "gcs", "azure"})
+"""Kinds of origin in whose addresses an `@` is a letter like others."""
+_HUB = re.compile(
+    r"(?:hf://|https?://(?:huggingface\.co|hf\.co)(?::\d+)?/)(?:models/)?"
+    r"(?P<name>(?:(?:datasets|spaces)/)?[^/?#@]+(?:/(?!(?:tree|blob|resolve|raw|commit)/)[^/?#@]+)?)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +95,46 @@ def kind_of(target: str) -> str:
     return _KINDS.get(scheme, scheme)
 
 
+def expected_origin(target: str) -> Origin:
+    """Return what is known of where a target comes from before it is fetched."""
+    kind, hub = kind_of(target), _HUB.match(target)
+    if kind != LOCAL and hub is not None:
+        return Origin(kind="huggingface", location=f"hf://{hub['name']}")
+    return Origin(kind=kind, location=target)
+
+
+def without_revision(origin: Origin) -> str:
+    """Return the canonical address of what may have several revisions."""
+    if origin.revision is not None and origin.location.endswith(f"@{origin.revision}"):
+        return origin.location.removesuffix(f"@{origin.revision}")
+    return origin.location if origin.kind in _NO_REVISIONS else _REVISION.sub("", origin.location)
+
+
+def is_place(word: str) -> bool:
+    """True for what `fits` may ever find: a word that it knows, or a pattern over addresses."""
+    return word == OUTSIDE or word in _ORIGINS or any(mark in word for mark in "/*?:")
+
+
+def known_places() -> tuple[str, ...]:
+    return (LOCAL, OUTSIDE, *sorted(_ORIGINS - {LOCAL}))
+
+
+def allows(where: Iterable[str], target: str, origin: Origin) -> bool:
+    """True when one of the words or patterns lets this target in.
+
+    An address with `..` in it is not held against patterns: it leads elsewhere than it reads.
+    """
+    is_plain = ".." not in re.split(r"[/\\]", unquote(target))
+    return fits(where, target if is_plain else origin.location, origin)
+
+
 def fits(where: Iterable[str], target: str, origin: Origin) -> bool:
     """True when one of the words or patterns is about this target.
 
     A pattern is held against the address as it was typed, and against the canonical one with and
     without its revision.
     """
-    bare = _REVISION.sub("", origin.location)
-    names = {target, origin.location, bare}
+    names = {target, target.rstrip("/"), origin.location, without_revision(origin)}
     for one in where:
         if one == OUTSIDE:
             if origin.kind != LOCAL:
@@ -92,9 +150,8 @@ def breaches(rule: SourceRule, report: Report) -> Iterator[Finding]:
         yield from _formats(rule.formats, report)
     if rule.licences is not None:
         yield from _licences(rule.licences, report)
-    if rule.signature.is_given and not any(found.rule == _VERIFIED for found in report.findings):
-        evidence = f"no signature was verified with {_way(rule.signature)}"
-        yield Finding(rule=SIGNATURE, path=(WHOLE,), subject="signature", evidence=evidence)
+    if rule.signature.is_given:
+        yield from _signature(rule.signature, report)
     if rule.is_pinned and not _names_its_revision(report):
         yield Finding(rule=PIN, path=(WHOLE,), subject="revision", evidence=_revision(report.origin))
 
@@ -124,6 +181,22 @@ def _licences(allowed: tuple[str, ...], report: Report) -> Iterator[Finding]:
         yield Finding(rule=LICENCE, path=(WHOLE,), subject="none", evidence=evidence)
 
 
+def _signature(trust: Trust, report: Report) -> Iterator[Finding]:
+    """A signature counts for the folder that it lies in; it says nothing of what lies beside that."""
+    verified = {PurePosixPath(one.path[0]).parent for one in report.findings if one.rule == _VERIFIED}
+    if not verified:
+        evidence = f"no signature was verified with {_way(trust)}"
+        yield Finding(rule=SIGNATURE, path=(WHOLE,), subject="signature", evidence=evidence)
+        return
+    for row in report.coverage:
+        if len(row.path) > 1 or row.format in (OPINION, REPOSITORY) or row.path == (WHOLE,):
+            continue
+        is_passive = set(row.format.split("+")) <= PASSIVE
+        if not is_passive and verified.isdisjoint(PurePosixPath(row.path[0]).parents):
+            evidence = f"no signature that covers it was verified with {_way(trust)}"
+            yield Finding(rule=SIGNATURE, path=row.path, subject="signature", evidence=evidence)
+
+
 def _way(trust: Trust) -> str:
     if trust.identity is not None:
         return f"the identity {trust.identity!r} of {trust.provider!r}"
@@ -131,8 +204,14 @@ def _way(trust: Trust) -> str:
 
 
 def _names_its_revision(report: Report) -> bool:
-    revision = report.origin.revision
-    return report.origin.kind == LOCAL or (revision is not None and revision in report.target)
+    """True when the revision stands in the target as a part of its own."""
+    origin = report.origin
+    if origin.kind == LOCAL or origin.revision is None:
+        return origin.kind == LOCAL
+    if origin.kind == "mlflow":  # the version stands as `v3` among our facts, and behind the name there
+        return report.target.endswith(f"/{origin.revision.removeprefix('v')}")
+    part = rf"(?:[@/:=#]){re.escape(origin.revision)}(?=\Z|[/?&#])"
+    return re.search(part, report.target) is not None
 
 
 def _revision(origin: Origin) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from weighbridge.core.artifact import Origin
@@ -22,6 +22,9 @@ from weighbridge.knowledge.table import Table
 
 SCHEMA = "weighbridge-report/1"
 _LARGEST_BYTES = 512 * MIB
+_MOST_VALUES = 4_000_000
+"""Each may cost some 200 bytes, whatever it is: sixty megabytes of `{}` would be four gigabytes."""
+_FACTS = ("origin", "findings", "suppressed", "coverage")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +41,12 @@ class StoredRun:
     unreachable: Mapping[str, str]
 
 
-def read_report(path: Path) -> StoredRun:
+def read_report(path: Path, *, with_waived: bool = True) -> StoredRun:
     """Read a JSON report.
+
+    Args:
+        path: of the file.
+        with_waived: also the findings that a waiver with a last day accepted then.
 
     Raises:
         UsageError: the file is unreadable, too large, or no report of `SCHEMA`.
@@ -50,7 +57,9 @@ def read_report(path: Path) -> StoredRun:
     targets = root.tables("targets")
     return StoredRun(
         started=_moment(root),
-        reports=tuple(_report(one) for one in targets if one.values.get("error") is None),
+        reports=tuple(
+            _report(one, with_waived=with_waived) for one in targets if one.values.get("error") is None
+        ),
         unreachable={
             one.text("target"): one.text("error")
             for one in targets
@@ -63,7 +72,10 @@ def _document(path: Path) -> object:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise UsageError(f"the report {path} is larger than {_LARGEST_BYTES // MIB} MiB")
-        loaded: object = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        if sum(data.count(mark) for mark in (b",", b"[", b"{")) > _MOST_VALUES:
+            raise UsageError(f"the report {path} holds more than {_MOST_VALUES:,} values")
+        loaded: object = json.loads(data)
     except OSError as error:
         raise UsageError(f"can't read the report {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -79,12 +91,15 @@ def _moment(root: Table) -> datetime:
         raise UsageError(f"{root.where}: 'started' is no moment in time: {text[:60]!r}") from error
 
 
-def _report(table: Table) -> Report:
+def _report(table: Table, *, with_waived: bool) -> Report:
+    for key in _FACTS:
+        if key not in table.values:
+            raise UsageError(f"{table.where}: {key!r} is missing; nothing can be said of such a report")
     traffic = table.table("traffic")
     return Report(
         target=table.text("target"),
         origin=_origin(table.table("origin")),
-        findings=tuple(_findings(table)),
+        findings=tuple(_findings(table, with_waived=with_waived)),
         coverage=tuple(_coverage(row) for row in table.tables("coverage")),
         traffic=Traffic(
             requests=_count(traffic, "requests") or 0,
@@ -105,14 +120,20 @@ def _report(table: Table) -> Report:
     )
 
 
-def _findings(table: Table) -> Iterator[Finding]:
+def _findings(table: Table, *, with_waived: bool) -> Iterator[Finding]:
     """Also those that were accepted then: whether they still are, today's policy says.
 
     What the policy of that day found itself is not a fact of the target.
     """
-    for row in (*table.tables("findings"), *table.tables("suppressed")):
+    accepted = (row for row in table.tables("suppressed") if with_waived or not _has_last_day(row))
+    for row in (*table.tables("findings"), *accepted):
         if not row.text("rule").startswith("POL"):
             yield _finding(row)
+
+
+def _has_last_day(row: Table) -> bool:
+    """True unless an earlier baseline accepted it: only that is without an end."""
+    return row.table("suppression").any_text("expires") != date.max.isoformat()
 
 
 def _finding(row: Table) -> Finding:
