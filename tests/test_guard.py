@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from weighbridge import guard
 from weighbridge.core.finding import Severity
 from weighbridge.engine.scan import ScanSettings
 from weighbridge.errors import GateClosed, TargetNotFound, TargetUnavailable, UsageError
+from weighbridge.fetchers.interface import FetchSettings
 from weighbridge.policy import Policy
 
 SETTINGS = ScanSettings(jobs=1)
@@ -54,6 +56,22 @@ def test_a_dirty_repository_gives_an_error_and_no_path(hub: Hub, tmp_path: Path)
     assert closed.value.decision is not None
     assert Severity.CRITICAL in [judged.severity for judged in closed.value.decision.active]
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_closed_gate_comes_whole_out_of_another_process(hub: Hub, tmp_path: Path) -> None:
+    publish(hub, tmp_path / "hub", "acme/evil", {"evil.pkl": PAYLOAD})
+    with pytest.raises(GateClosed) as closed:
+        guard.snapshot_download("acme/evil", settings=SETTINGS)
+
+    copied = pickle.loads(pickle.dumps(closed.value))
+
+    assert (str(copied), copied.exit_code) == (str(closed.value), closed.value.exit_code)
+    assert copied.report == closed.value.report
+    assert copied.decision == closed.value.decision
+
+
+def test_a_token_is_in_no_text_of_the_settings() -> None:
+    assert "hf_secret" not in repr(ScanSettings(fetch=FetchSettings(token="hf_secret")))
 
 
 def test_a_second_call_asks_for_the_commit_only(hub: Hub, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weighbridge.core.report import Report
     from weighbridge.policy import Decision
 
@@ -70,6 +72,16 @@ class GateClosed(WeighbridgeError):
         self.exit_code = exit_code
         self.report = report
         self.decision = decision
+
+    def __reduce__(self) -> tuple[Callable[..., GateClosed], tuple[object, ...]]:
+        """Come whole out of another process: pools of workers pickle what they raise."""
+        return _gate_closed, (str(self), self.exit_code, self.report, self.decision)
+
+
+def _gate_closed(
+    message: str, exit_code: int, report: Report | None, decision: Decision | None
+) -> GateClosed:
+    return GateClosed(message, exit_code=exit_code, report=report, decision=decision)
 
 
 class DestinationError(WeighbridgeError):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,12 +21,18 @@ import msgspec
 
 from weighbridge.core.version import VERSION
 from weighbridge.engine.scan import ScanSettings
-from weighbridge.errors import GateClosed, TargetNotFound, TargetUnavailable, UsageError
+from weighbridge.errors import (
+    DestinationError,
+    GateClosed,
+    TargetNotFound,
+    TargetUnavailable,
+    UsageError,
+)
 from weighbridge.fetchers.huggingface import hub_endpoint
 from weighbridge.knowledge.signatures import Signatures
 from weighbridge.policy import Policy
 from weighbridge.pull.comparison import compare_folder
-from weighbridge.pull.folder import FolderDestination, write_synced
+from weighbridge.pull.folder import FolderChanged, FolderDestination, write_synced
 from weighbridge.pull.hub_cache import HubCacheDestination
 from weighbridge.pull.hub_readiness import is_current, is_enough, is_whole
 from weighbridge.pull.lock import Lock, encode_lock, policy_name, read_lock
@@ -35,6 +42,8 @@ from weighbridge.pull.quarantine import held
 from weighbridge.pull.selection import Selection, patterns
 from weighbridge.pull.verifying import rescan
 
+_TRIES = 20
+"""Threads that fill one folder wait for each other, and all but one of them have to look again."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _KINDS = {None: "", "model": "", "dataset": "datasets/", "space": "spaces/"}
 _PRESENTATION = frozenset(
@@ -70,12 +79,13 @@ def snapshot_download(
         repo_type: `model`, `dataset` or `space`.
         revision: a branch, a tag or a commit.
         cache_dir: in place of the usual cache.
-        local_dir: a folder in place of the cache; it must be new, empty, or an older pull of this.
+        local_dir: a folder in place of the cache; it must be new, empty, or an older pull of this,
+            to which files are added.
         token: of the hub; None or True for the one of `hf auth login`.
         allow_patterns: only files that match one.
         ignore_patterns: no files that match one.
         local_files_only: ask no network; what is there is scanned where its lock is of other
-            signatures or of another policy.
+            signatures or of another policy. HF_HUB_OFFLINE=1 sets it for all calls.
         force_download: take nothing from the cache.
         endpoint: of the hub; it must be the one of HF_ENDPOINT.
         policy: what decides; by default findings of high and critical severity, and gaps, close it.
@@ -97,9 +107,10 @@ def snapshot_download(
         settings=_with_token(settings or ScanSettings(), token, endpoint),
         is_renewed=force_download,
     )
+    is_local = local_files_only or _is_offline(asked.settings)
     if local_dir is not None:
-        return str(_into_folder(asked, Path(local_dir), is_local=local_files_only))
-    return str(_into_cache(asked, cache_dir, is_local=local_files_only))
+        return str(_into_folder(asked, Path(local_dir), is_local=is_local))
+    return str(_into_cache(asked, cache_dir, is_local=is_local))
 
 
 def hf_hub_download(
@@ -156,10 +167,11 @@ def hf_hub_download(
         settings=_with_token(settings or ScanSettings(), token, endpoint),
         is_renewed=force_download,
     )
+    is_local = local_files_only or _is_offline(asked.settings)
     if local_dir is not None:
-        folder = _into_folder(asked, Path(local_dir), is_local=local_files_only)
+        folder = _into_folder(asked, Path(local_dir), is_local=is_local)
     else:
-        folder = _into_cache(asked, cache_dir, is_local=local_files_only)
+        folder = _into_cache(asked, cache_dir, is_local=is_local)
     path = path_of(folder, name)
     if not path.is_file():
         raise TargetNotFound(f"{asked.target} has no file {name!r} on this machine")
@@ -185,6 +197,13 @@ class _Asked:
             selection=self.selection,
             waits=True,
         )
+
+
+def _is_offline(settings: ScanSettings) -> bool:
+    """As `huggingface_hub` does, take HF_HUB_OFFLINE as `local_files_only` of every call."""
+    from weighbridge.fetchers.huggingface_commit import is_offline
+
+    return settings.fetch.is_offline or is_offline()
 
 
 def _into_cache(asked: _Asked, cache_dir: str | Path | None, *, is_local: bool) -> Path:
@@ -228,13 +247,16 @@ def _from_cache(asked: _Asked, destination: HubCacheDestination, signatures: Sig
     commit = revision if _COMMIT.fullmatch(revision) else destination.commit_of_ref()
     if commit is None or not _COMMIT.fullmatch(commit):
         raise TargetUnavailable(
-            f"{asked.target} is not in the cache, and local_files_only is set: call once without it"
+            f"{asked.target} is not in the cache, and local_files_only or HF_HUB_OFFLINE is set: "
+            "call once without"
         )
     snapshot, lock = destination.snapshot(commit), destination.locked_at(commit)
-    if lock is None or not is_enough(lock, asked.selection) or not is_whole(lock, destination, commit):
+    selection = replace(asked.selection, with_companions=False)  # what is not here can't be run
+    if lock is None or not is_enough(lock, selection) or not is_whole(lock, destination, commit):
         raise TargetUnavailable(
             f"{asked.target} lies in the cache, if at all, without a lock that covers it, and "
-            "local_files_only is set: call once without it, or run: weighbridge pull --hf-cache"
+            "local_files_only or HF_HUB_OFFLINE is set: call once without, "
+            "or run: weighbridge pull --hf-cache"
         )
     if not is_current(lock, asked.policy, signatures):
         _relock(asked, destination, lock, signatures=signatures, snapshot=snapshot)
@@ -275,7 +297,22 @@ def _into_folder(asked: _Asked, folder: Path, *, is_local: bool) -> Path:
         _check_same(folder, lock)
         rescan(folder, lock, policy=asked.policy, settings=asked.settings, signatures=signatures)
         return folder
-    return pull(asked.request(FolderDestination(folder, update=True)), signatures).folder
+    for _ in range(_TRIES):
+        with suppress(FolderChanged):
+            request = _adding(asked, folder).request(FolderDestination(folder, update=True))
+            return pull(request, signatures).folder
+    raise DestinationError(f"others keep changing {str(folder)!r}; try again when they have ended")
+
+
+def _adding(asked: _Asked, folder: Path) -> _Asked:
+    """Ask for what earlier calls have put there, too: calls add up in a folder."""
+    if not (folder / LOCK_NAME).is_file():
+        return asked
+    try:
+        there = read_lock(folder / LOCK_NAME).by_name
+    except UsageError:
+        return asked  # the destination says what is wrong with it
+    return replace(asked, selection=replace(asked.selection, also=frozenset(there)))
 
 
 def _target(repo_id: str, repo_type: str | None, revision: str | None) -> str:

@@ -118,13 +118,16 @@ def test_a_small_object_is_one_request_without_a_range(stub: StubStore) -> None:
     assert [seen.range for seen in stub.server.requests] == [None]
 
 
-def test_an_empty_object_is_no_request(stub: StubStore) -> None:
-    source = ObjectSource(
-        reader(s3_store(stub.endpoint), stub.endpoint), RemoteObject(key="void", size_bytes=0)
+def test_what_is_listed_as_empty_is_asked_for_too(stub: StubStore) -> None:
+    stub.put("bucket", {"void": b"", "hidden": CONTENT})
+    reading = reader(s3_store(stub.endpoint), stub.endpoint)
+    void, hidden = (
+        ObjectSource(reading, RemoteObject(key=key, size_bytes=0)) for key in ("void", "hidden")
     )
 
-    assert (source.size, source.read_at(0, 10)) == (0, b"")
-    assert stub.server.requests == []
+    assert (void.size, void.read_at(0, 10)) == (0, b"")
+    with pytest.raises(ReadError, match="it had 0 bytes and now has 524,288"):
+        _ = hidden.size
 
 
 def test_a_long_read_is_asked_for_in_pieces(stub: StubStore) -> None:

@@ -123,6 +123,35 @@ class TestReading:
         assert (report.findings, report.is_complete) == ((), True)
         assert [file.name for file in report.files] == ["data/data/config.json"]
 
+    def test_other_bytes_in_the_cache_are_not_taken_for_those_that_dvc_would_fetch(
+        self, project: Project
+    ) -> None:
+        digest = project.track("model.pkl", PAYLOAD)
+        decoy = project.cache / "files" / "md5" / digest[:2] / digest[2:]
+        decoy.parent.mkdir(parents=True)
+        decoy.write_bytes(b"N." + b" " * (len(PAYLOAD) - 2))
+
+        report = scan(project.target)
+
+        assert "ORG008" in [found.rule for found in report.findings]
+        assert not report.is_complete
+
+    def test_version_2_forgets_line_ends(self, project: Project) -> None:
+        project.track("a.csv", b"a,b\n", store=project.cache, version=2)
+        (path,) = (path for path in project.cache.rglob("*") if path.is_file())
+        path.write_bytes(b"a,b\r\n")
+
+        assert problems(project.target) == {}
+
+    def test_two_files_that_mean_one_place_are_said(self, project: Project) -> None:
+        project.track("model.pkl", b"N.", store=project.cache)
+        digest = project.put(PAYLOAD, project.cache)
+        project.write("z.dvc", f"outs:\n- md5: {digest}\n  hash: md5\n  path: model.pkl\n")
+
+        assert problems(project.target) == {
+            "model.pkl": "a second file of one name, which was not looked at"
+        }
+
     @pytest.mark.parametrize("version", [2, 3])
     def test_a_remote_inside_of_the_repository_is_read_in_both_layouts(
         self, project: Project, version: int

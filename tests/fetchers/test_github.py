@@ -279,6 +279,15 @@ class TestErrors:
 
         assert words in str(caught.value)
 
+    def test_a_list_of_files_without_end_is_not_cut_in_silence(self, hub: GitHub) -> None:
+        answer, row = hub.api.answering, hub.row(0, "vocab.json")
+        hub.api.answering = lambda seen: (
+            json_answer([row] * 100) if seen.route.endswith("/assets") else answer(seen)
+        )
+
+        with pytest.raises(TargetUnavailable, match="list of files does not end"):
+            fetch("github://acme/models")
+
     def test_a_release_without_files_says_where_the_source_is(self, hub: GitHub) -> None:
         hub.files = {}
 

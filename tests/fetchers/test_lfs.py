@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import shutil
 import subprocess
@@ -32,6 +33,7 @@ from weighbridge.engine.scan import ScanSettings, scan_target
 from weighbridge.errors import ReadError
 from weighbridge.fetchers.git import GitFetcher
 from weighbridge.fetchers.interface import Entry, FetchSettings, Problem
+from weighbridge.fetchers.lfs import lfs_object
 
 PAYLOAD = b"cposix\nsystem\n(X\x17\0\0\0echo weighbridge-markertR0"
 MIB = 1 << 20
@@ -340,3 +342,78 @@ def test_a_pointer_with_more_behind_it_is_a_file_of_its_own(tmp_path: Path) -> N
         ("b.pt", Problem),
         ("b.pt", Entry),
     ]
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        POINTER,
+        "\n" * 700 + POINTER,
+        "\u00a0 \x0b" + POINTER,
+        POINTER.replace("\n", "\r\n\n"),
+        POINTER.replace("{size}", "+000{size}\t\u2003"),
+        POINTER.replace("https://git-lfs", "https://hawser"),
+        POINTER.replace("https://git-lfs.github.com/spec/v1", "http://git-media.io/v/2"),
+        "# " + POINTER,
+        POINTER.replace("https", "http"),
+        POINTER.replace("\n", "\r"),
+        POINTER + "x y\n",
+        POINTER.replace("{size}", "x{size}"),
+    ],
+)
+def test_what_git_lfs_takes_for_a_pointer_is_one(tmp_path: Path, text: str) -> None:
+    content = b"weighbridge-marker"
+    oid = hashlib.sha256(content).hexdigest()
+    git("init", "-q", str(tmp_path))
+    place = tmp_path / ".git" / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
+    place.parent.mkdir(parents=True)
+    place.write_bytes(content)
+    pointer = text.format(oid=oid, size=len(content)).encode()
+
+    written = subprocess.run(
+        [program("git-lfs"), "smudge"],
+        cwd=tmp_path,
+        input=pointer,
+        env={**os.environ, **CLEAN},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (lfs_object(pointer) is not None) == (written.stdout == content)
+
+
+@pytest.mark.parametrize("lead", [b"\n", b" \t" * 300, b"\xc2\xa0"])
+def test_a_pointer_behind_white_space_is_not_taken_for_a_text(tmp_path: Path, lead: bytes) -> None:
+    (tmp_path / "model").write_bytes(lead + POINTER.format(oid="0" * 64, size=5).encode())
+
+    report = scan_target(str(tmp_path), ScanSettings(jobs=1))
+
+    assert [row.outcome for row in report.coverage] == [Outcome.UNSUPPORTED]
+    assert [found.rule for found in report.findings] == ["ORG001"]
+
+
+def test_an_action_that_is_over_before_it_begins_is_asked_for_again_only_once(place: Place) -> None:
+    place.lfs.expires_in = -3600
+    source = the_file(place.target).open()
+
+    for offset in range(0, 3 * MIB, MIB):
+        source.read_at(offset, 10)
+
+    assert len(place.lfs.api.requests) == 2
+
+
+def test_an_object_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"weighbridge-marker")
+    oid = "ab" * 32
+    commit(tmp_path / "copy", {"a.pt": POINTER.format(oid=oid, size=18).encode()})
+    place = tmp_path / "copy" / ".git" / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
+    place.parent.mkdir(parents=True)
+    place.symlink_to(secret)
+
+    items = list(GitFetcher().fetch(f"git+file://{tmp_path}/copy", FetchSettings()).items)
+
+    assert [type(item) for item in items] == [Problem, Entry]

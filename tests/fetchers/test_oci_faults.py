@@ -306,8 +306,8 @@ class TestManifests:
             problems = [item for item in fetched.items if isinstance(item, Problem)]
 
         assert [problem.detail for problem in problems] == [
-            "the artifact has more than 1,000 manifests, or 67,108,864 bytes of them; "
-            "the rest was not looked at"
+            "the artifact has more than 1,000 manifests, or 67,108,864 bytes or 500,000 "
+            "objects of them; the rest was not looked at"
         ]
         assert len(stub.seen) == 2
 

@@ -242,6 +242,38 @@ class TestSimpleIndex:
         assert report.is_complete
         assert simple.api.sent_bytes < MIB
 
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "acme_models-01.00-py3-none-any.whl",
+            "acme_models-1.0+evil-py3-none-any.whl",
+            "acme.models-1-py3-none-any.whl",
+            "acme-models-v1.0.0.tar.xz",
+            "ACME_MODELS-1.0.TAR",
+        ],
+    )
+    def test_whatever_pip_could_take_for_the_version_is_looked_at(
+        self, simple: Index, name: str
+    ) -> None:
+        simple.files[name] = b"x"
+
+        assert name in entries(fetch("pypi://acme-models@1.0"))
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "acme_models-1.0rc1-py3-none-any.whl",
+            "acme_models-1.0.post1.tar.gz",
+            "acme_models-1.0-1.tar.gz",
+            "acme_models-1!1.0.tar.gz",
+            "acme_models-1.10.tar.gz",
+        ],
+    )
+    def test_other_versions_are_left_out(self, simple: Index, name: str) -> None:
+        simple.files[name] = b"x"
+
+        assert sorted(entries(fetch("pypi://acme-models@1.0"))) == [WHEEL, SDIST]
+
     def test_what_it_says_of_a_file_is_a_fact(self, simple: Index) -> None:
         origin = entries(fetch("pypi://acme-models@1.0"))[SDIST].origin
 

@@ -113,7 +113,7 @@ def test_no_access_and_nothing_there_are_told_apart(hub: Running) -> None:
 def test_errors_of_the_api_are_no_listing(hub: Running) -> None:
     hub.api.fault("/graphql", json_answer({"errors": [{"message": "no"}], "data": None}))
 
-    with pytest.raises(TargetUnavailable, match="answers with 1 errors"):
+    with pytest.raises(TargetUnavailable, match="answers with errors and without the artifact"):
         scanned(TARGET)
 
 

@@ -197,6 +197,17 @@ class TestSecrets:
             ("s3://bucket/a?b", "s3://bucket/a?b"),
             ("hf://org/name@main", "hf://org/name@main"),
             ("folder/a?b=c", "folder/a?b=c"),
+            ("https://h/a.pt#access_token=k", "https://h/a.pt#***"),
+            ("https://h/a.pt#b?c=k", "https://h/a.pt#***?c=***"),
+            (" https://name:word@h/a.pt", " https://***@h/a.pt"),
+            ("https://name:wo/rd@h/a.pt", "https://***@h/a.pt"),
+            ("git+https://name:wo/rd@h/a.git", "git+https://***@h/a.git"),
+            ("git+https://[::1]:80/a@main", "git+https://[::1]:80/a@main"),
+            ("git+file:///srv/a@main", "git+file:///srv/a@main"),
+            ("pypi://name:word@h/a", "pypi://***@h/a"),
+            ("models:/churn@champion", "models:/churn@champion"),
+            ("hf://org/name@refs/pr/1", "hf://org/name@refs/pr/1"),
+            ("oci://h:5000/a@sha256:0b", "oci://h:5000/a@sha256:0b"),
         ],
     )
     def test_what_an_address_is_shown_as(self, address: str, shown: str) -> None:

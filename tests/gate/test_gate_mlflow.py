@@ -231,6 +231,29 @@ def test_what_can_not_be_read_is_said_and_the_others_are_scanned(mlflow: Mlflow)
     assert mlflow.aliases("here") == {"champion": "1"}
 
 
+def test_a_name_that_is_no_target_costs_that_model_only(mlflow: Mlflow) -> None:
+    mlflow.register_files("fit", PLAIN)
+    mlflow.register_files("unfit", PLAIN)
+
+    def scan_some(target: str) -> TargetResult:
+        if "unfit" in target:
+            raise UsageError("not the name of a model")
+        return scan(target)
+
+    gated = gate("unfit", "fit", scan=scan_some, alias="champion")
+
+    assert verdicts(gated) == {"models:/unfit/1": "incomplete", "models:/fit/1": "pass"}
+    assert (mlflow.aliases("unfit"), mlflow.aliases("fit")) == ({}, {"champion": "1"})
+
+
+@pytest.mark.parametrize("alias", ["", "latest", "v3", "a/b", "a\nb", "x" * 256])
+def test_an_alias_that_mlflow_would_not_take_is_refused_before_anything_is_scanned(
+    alias: str,
+) -> None:
+    with pytest.raises(UsageError, match="is not a name that MLflow gives to an alias"):
+        gate("m", scan=lambda _: pytest.fail("scanned"), alias=alias)
+
+
 @pytest.mark.parametrize(
     ("models", "is_all_new", "said"),
     [

@@ -267,6 +267,16 @@ class TestErrors:
         assert "is no list of referrers" in output
         assert stub.documents[tag] == manifest_of([BAD])
 
+    def test_a_list_of_referrers_with_a_row_that_is_none_is_left(self) -> None:
+        with running_stub() as stub:
+            stub.takes_pushes = True
+            tag = stub.put("1", [GOOD]).replace(":", "-")
+            stub.documents[tag] = b'{"schemaVersion": 2, "manifests": [7]}'
+            code, output = gate(f"oci://{stub.host}/acme/m:1", "--attach")
+
+        assert code == 2
+        assert "is no list of referrers" in output
+
     def test_a_target_that_is_not_there_is_said(self, registry: Registry) -> None:
         code, output = gate(f"oci://{registry.host}/acme/absent:1", "--promote", "stable")
 

@@ -23,6 +23,10 @@ REFUSED = {
     "a\\b": "backslash",
     "a\x00b": "control characters",
     "a\nb": "control characters",
+    ".git/config": "a git repository",
+    "sub/.GIT/hooks/post-checkout": "a git repository",
+    ".g\u200cit/config": "a git repository",
+    "git~1/config": "a git repository",
     "con": "reserved for a device",
     "sub/NUL.txt": "reserved for a device",
     "name.": "ends in a blank or a dot",
@@ -77,3 +81,7 @@ def test_whatever_is_let_through_stays_below_its_folder(names: list[str]) -> Non
     paths = [path_of(root, name) for name in names]
     assert all(path.is_relative_to(root) and ".." not in path.parts for path in paths)
     assert len({str(path).casefold() for path in paths}) == len(names)
+
+
+def test_files_that_tell_git_about_a_folder_are_no_repository() -> None:
+    check_names([".gitattributes", ".gitignore", "git/config", ".github/x.yml"])

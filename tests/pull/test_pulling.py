@@ -28,7 +28,12 @@ from weighbridge.bytesource.http_settings import HttpSettings
 from weighbridge.core.finding import Severity
 from weighbridge.core.report import Verdict
 from weighbridge.engine.scan import ScanSettings
-from weighbridge.errors import DestinationError, GateClosed, TargetUnavailable, UsageError
+from weighbridge.errors import (
+    DestinationError,
+    GateClosed,
+    TargetNotFound,
+    TargetUnavailable,
+)
 from weighbridge.fetchers.interface import FetchSettings
 from weighbridge.knowledge.signatures import Signatures
 from weighbridge.policy import Policy
@@ -94,7 +99,7 @@ class TestWhatPasses:
     def test_a_selection_of_nothing_is_a_mistake(self, hub: Hub, tmp_path: Path) -> None:
         publish(hub, tmp_path / "hub", "acme/model", clean())
 
-        with pytest.raises(UsageError, match="no file that is asked for"):
+        with pytest.raises(TargetNotFound, match="no file that is asked for"):
             pull("hf://acme/model", tmp_path / "out", include=["*.gguf"], settings=SETTINGS)
 
     def test_a_local_folder_is_a_source_too(self, tmp_path: Path) -> None:

@@ -214,3 +214,12 @@ def test_a_pull_of_a_local_folder_is_verified_against_it(tmp_path: Path) -> None
 
     assert same.exit_code == 0
     assert [one.kind for one in done.differences] == [DifferenceKind.CHANGED]
+
+
+def test_a_number_that_no_file_has_is_no_lock(pulled: Path, tmp_path: Path) -> None:
+    document = json.loads((pulled / "weighbridge.lock").read_bytes())
+    document["files"][0]["size_bytes"] = 10**400
+    (tmp_path / "huge.lock").write_text(json.dumps(document))
+
+    with pytest.raises(UsageError, match="not a lock of ours"):
+        verify(str(pulled), lock=tmp_path / "huge.lock")

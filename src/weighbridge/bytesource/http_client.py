@@ -6,6 +6,7 @@ status and headers were looked at. No exchange outlives its deadline.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,8 @@ from weighbridge.errors import ReadError
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SMALL_BODY_BYTES = 16 * KIB
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "x-amz-security-token"})
 _T = TypeVar("_T")
 
 
@@ -80,6 +83,9 @@ class Reply:
 
     @property
     def content_length(self) -> int | None:
+        """What the server says; None also where the length is void, as in front of a chunked body."""
+        if "transfer-encoding" in self.headers:
+            return None
         text = self.headers.get("content-length", "")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
@@ -229,6 +235,7 @@ class HttpClient:
             headers |= self._credentials()
         if origin_of(url) == origin_of(httpx.URL(ask.url)):
             headers |= ask.own_headers
+        _check_sendable(headers, url.host)
         self.traffic.count_request(to_endpoint=to_endpoint)
         with self._lane().send(
             ask.method,
@@ -255,3 +262,20 @@ class HttpClient:
             for lane in self._lanes:
                 lane.close()
             self._lanes.clear()
+
+
+def _check_sendable(headers: Mapping[str, str], host: str) -> None:
+    """Refuse headers that can't be sent, in words of ours: those of the library quote a token.
+
+    Raises:
+        ReadError: one of them holds what none may.
+    """
+    for name, value in headers.items():
+        if _HEADER_VALUE.fullmatch(value):
+            continue
+        if name.lower() in _SECRET_HEADERS:
+            raise ReadError(
+                f"the token for {host} can't be sent: it begins or ends with a space, or holds a line "
+                "break or a character beyond ASCII; set it again without that"
+            )
+        raise ReadError(f"{host} named something that can't be asked for: no header {name} can hold it")

@@ -75,7 +75,7 @@ class Lane:
         """Send a request and give the response with its body unread.
 
         Raises:
-            ReadError: the peer is refused, or the deadline passed.
+            ReadError: the peer is refused, the deadline passed, or the host has no name.
             httpx.TransportError: anything else went wrong beneath HTTP.
         """
         expired = threading.Event()
@@ -87,7 +87,11 @@ class Lane:
             request = self._client.build_request(
                 method, url, headers=dict(headers), content=content, extensions={"trace": trace}
             )
-            response = self._client.send(request, stream=True)
+            try:
+                response = self._client.send(request, stream=True)
+            except UnicodeError as error:
+                # The resolver's word for labels that are empty or too long: `a..example`.
+                raise ReadError(f"{url.host[:200]!r} can't be the name of a host") from error
             try:
                 yield response
             finally:

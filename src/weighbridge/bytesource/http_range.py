@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from weighbridge.bytesource.http_client import Ask, HttpClient
+from weighbridge.bytesource.http_client import Ask, HttpClient, Reply
 from weighbridge.bytesource.http_reply import take_range
 from weighbridge.bytesource.refused import Refused
 from weighbridge.bytesource.windows import RangeAnswer, WindowedSource
 from weighbridge.core.limits import MIB
+from weighbridge.errors import ReadError
 
 _WIDER_BYTES = 1 * MIB
 _EXPIRED = frozenset({400, 401, 403, 410})
@@ -45,6 +46,8 @@ class RangeSource(WindowedSource):
         self._client = client
         self._file = file
         self._location: str | None = None
+        self._etags: dict[str, str] = {}
+        """By host: two that hold the same file may well name it differently."""
 
     def _ask(self, start: int, stop: int) -> RangeAnswer:
         """Ask at the kept location, then at a fresh one, then for a wider range.
@@ -78,7 +81,22 @@ class RangeSource(WindowedSource):
             own_headers=self._file.headers if url == self._file.url else {},
             expected_bytes=max(stop - start, 1 * MIB),
         )
-        answer = self._client.exchange(ask, partial(take_range, start=start, stop=stop))
+        answer = self._client.exchange(ask, partial(self._taken, start=start, stop=stop))
         if answer.url != self._file.url:
             self._location = answer.url
+        return answer
+
+    def _taken(self, reply: Reply, start: int, stop: int) -> RangeAnswer:
+        """Take the range, unless the file is another than at the first request.
+
+        Raises:
+            ReadError: parts of two files would be judged as one.
+        """
+        etag = reply.headers.get("etag", "")
+        is_named = reply.status in (200, 206) and etag.startswith('"')
+        is_other = is_named and self._etags.setdefault(reply.host, etag) != etag
+        answer = take_range(reply, start, stop)
+        # Of another size, whoever asked says so, and which.
+        if is_other and answer.total_bytes in (None, self._size):
+            raise ReadError("the file was changed while it was read (its ETag is another); scan again")
         return answer

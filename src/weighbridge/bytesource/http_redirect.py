@@ -89,10 +89,18 @@ def origin_of(url: httpx.URL) -> tuple[str, str, int]:
 
 
 class RedirectPolicy:
-    """The rules for one endpoint, the scheme, host and port that the user chose."""
+    """The rules for one endpoint, the scheme, host and port that the user chose.
+
+    Raises:
+        ReadError: it is no address.
+    """
 
     def __init__(self, endpoint: str) -> None:
-        self._endpoint = httpx.URL(endpoint)
+        try:
+            self._endpoint = httpx.URL(endpoint)
+        except httpx.InvalidURL:
+            # Not its own words: they quote parts, and a password may be one.
+            raise ReadError("its address is not a URL that can be asked for") from None
         self._origin = origin_of(self._endpoint)
         self._reaches: frozenset[Reach] | None = None
 

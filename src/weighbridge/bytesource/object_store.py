@@ -238,5 +238,5 @@ class ObjectSource(WindowedSource):
 
     def _ask(self, start: int, stop: int) -> RangeAnswer:
         size = self._remote.size_bytes
-        data = self._reader.read(self._remote, start, min(stop, size)) if size else b""
+        data = self._reader.read(self._remote, start, min(stop, size))
         return RangeAnswer(start=start, data=data, total_bytes=size, url=self._remote.key)

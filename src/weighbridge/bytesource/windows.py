@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from weighbridge.bytesource.block_cache import BLOCK_BYTES, BlockCache, blocks_of
+from weighbridge.bytesource.refused import Refused
 from weighbridge.core.limits import KIB, MIB
 from weighbridge.errors import ReadError
 
@@ -129,11 +130,40 @@ class WindowedSource(ABC):
         elif self._prefers_tail:
             start, stop = (expected - _TAIL_BYTES) // BLOCK_BYTES * BLOCK_BYTES, expected
         answer = self._ask(start, stop)
-        size = expected if answer.total_bytes is None else answer.total_bytes
+        size = answer.total_bytes
+        if size is None:
+            size = self._believed(answer)
         self._keep(answer, size)
         if start == 0:
             self._next_block = stop // BLOCK_BYTES
         return size
+
+    def _believed(self, answer: RangeAnswer) -> int:
+        """Return the size that the registry states, where the server's answer states none.
+
+        A registry that states less than there is would hide the rest: so we ask for the next byte.
+
+        Raises:
+            ReadError: there is more than the registry states, or nobody can tell.
+        """
+        expected = self._expected_bytes
+        if answer.has_ignored_range:
+            raise ReadError(
+                "the server ignores range requests and does not say how large the file is; "
+                "download the file and scan it"
+            )
+        try:
+            beyond = self._ask(expected, expected + 1)
+        except Refused as refusal:
+            if refusal.status != 416:
+                raise
+            return expected
+        if beyond.data or beyond.total_bytes not in (None, expected):
+            raise ReadError(
+                f"the registry states {expected:,} bytes, and the server has others, without saying "
+                "how many; download the file and scan it"
+            )
+        return expected
 
     def _fetch(self, start: int, stop: int) -> dict[int, bytes]:
         if self._prefix_reads_left is not None:

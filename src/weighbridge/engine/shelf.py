@@ -35,10 +35,14 @@ class _Kept:
 
 
 class Shelf:
-    """Gives each remote entry one source, whoever opens it. Thread-safe."""
+    """Gives each remote entry one source, whoever opens it. Thread-safe.
+
+    A listing may name a file twice and mean other bytes: each row has a source of its own.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[int, _Kept] = {}
+        """By the number of the row in the listing."""
         self._held_bytes = 0
         self._lock = threading.Lock()
         self._fetching: ThreadPoolExecutor | None = None
@@ -47,7 +51,9 @@ class Shelf:
         """Yield the items; remote entries open from the shelf, small ones are fetched ahead."""
         items = iter(items)
         ahead: deque[Entry | Problem] = deque()
-        for item in itertools.chain(map(self._shelved, items), itertools.repeat(None)):
+        for item in itertools.chain(
+            map(self._shelved, itertools.count(), items), itertools.repeat(None)
+        ):
             if item is not None:
                 ahead.append(item)
             if item is None or len(ahead) > _AHEAD_FILES:
@@ -62,16 +68,16 @@ class Shelf:
         for kept in self._kept.values():
             kept.source.close()
 
-    def _shelved(self, item: Entry | Problem) -> Entry | Problem:
+    def _shelved(self, row: int, item: Entry | Problem) -> Entry | Problem:
         if isinstance(item, Problem) or item.local_path is not None:
             return item
         if item.size_bytes is not None and item.size_bytes <= _SMALL_BYTES:
             self._fetching = self._fetching or ThreadPoolExecutor(_IN_FLIGHT)
-            self._fetching.submit(self._fetch, item)
-        return replace(item, open=lambda: self._borrowed(item))
+            self._fetching.submit(self._fetch, row, item)
+        return replace(item, open=lambda: self._borrowed(row, item))
 
-    def _fetch(self, entry: Entry) -> None:
-        source = self._borrowed(entry)
+    def _fetch(self, row: int, entry: Entry) -> None:
+        source = self._borrowed(row, entry)
         try:
             _ = source.size  # the first use of a small file brings all of it
         except ReadError:
@@ -79,11 +85,11 @@ class Shelf:
         finally:
             source.close()
 
-    def _borrowed(self, entry: Entry) -> ByteSource:
+    def _borrowed(self, row: int, entry: Entry) -> ByteSource:
         with self._lock:
-            kept = self._kept.get(entry.name)
+            kept = self._kept.get(row)
             if kept is None:
-                kept = self._kept[entry.name] = _Kept(entry.open())
+                kept = self._kept[row] = _Kept(entry.open())
             kept.readers += 1
         return _Borrowed(self, kept)
 
@@ -98,12 +104,12 @@ class Shelf:
                 self._make_room()
 
     def _make_room(self) -> None:
-        for name, kept in list(self._kept.items()):
+        for row, kept in list(self._kept.items()):
             if self._held_bytes <= _KEPT_BYTES // 2:
                 return
             if kept.readers == 0:
                 self._held_bytes -= kept.held_bytes
-                self._kept.pop(name).source.close()
+                self._kept.pop(row).source.close()
 
 
 class _Borrowed:

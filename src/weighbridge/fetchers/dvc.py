@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from weighbridge.bytesource.local import LocalFile
 from weighbridge.core.artifact import ByteSource, Origin
 from weighbridge.errors import LimitReached, Malformed, ReadError, TargetNotFound, UsageError
 from weighbridge.fetchers.dvc_files import LISTING_BYTES, Oddity, Out, inside, members_of, outs_of
-from weighbridge.fetchers.dvc_remotes import FolderStore, Remotes
+from weighbridge.fetchers.dvc_remotes import FolderStore, Remotes, has_digest
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem, ProblemKind
 from weighbridge.fetchers.tree_walk import TreeWalk
 from weighbridge.formats.documents.yaml_tree import LARGEST_BYTES
@@ -78,7 +78,7 @@ class _Session:
         return Fetched(
             display_name=self._spelled,
             origin=self._origin,
-            items=iter(items),
+            items=_checked(items),
             count=len(items),
             traffic=self._traffic,
             close=self._remotes.close,
@@ -90,7 +90,9 @@ class _Session:
             if len(items) >= self._settings.max_files and item.name not in items:
                 items["..."] = _problem("...", _TOO_MANY.format(self._settings.max_files), _LIMITED)
                 break
-            items.setdefault(item.name, item)
+            if _is_new(item, items.setdefault(item.name, item)):
+                second = _problem(item.name, "a second file of one name, which was not looked at")
+                items.setdefault(f"{item.name}/", second)
         return list(items.values())
 
     def _items(self) -> Iterator[Entry | Problem]:
@@ -182,6 +184,31 @@ class _Session:
 
 _LIMITED: Final = ProblemKind.TOO_MANY_FILES
 _TOO_MANY: Final = "the files of DVC stand for more than {:,} files; the rest was not looked at"
+
+
+def _is_new(item: Entry | Problem, first: Entry | Problem) -> bool:
+    """Two files of DVC may name one place, and mean other bytes."""
+    return isinstance(item, Entry) and not (
+        isinstance(first, Entry) and item.origin.facts == first.origin.facts
+    )
+
+
+def _checked(items: Iterable[Entry | Problem]) -> Iterator[Entry | Problem]:
+    """Hold what lies on this machine against its digest, as DVC does before it uses its cache.
+
+    What is wrong there DVC takes from the remote, which then was not looked at.
+    """
+    for item in items:
+        if isinstance(item, Entry) and item.local_path is not None:
+            try:
+                is_same = has_digest(item.local_path, item.origin.facts["md5"])
+            except OSError as error:
+                is_same = False
+                yield _problem(item.name, f"can't be read: {error.strerror}")
+            if not is_same:
+                detail = "the bytes that lie here have another digest: DVC would fetch other ones"
+                yield _problem(item.name, detail, ProblemKind.OTHER_BYTES)
+        yield item
 
 
 def _root_above(folder: Path) -> Path | None:

@@ -10,6 +10,7 @@ The configuration is part of what is scanned: where it points is its author's wi
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ _NOBODY: Final = "https://nobody.invalid"
 _QUOTED_SECTION: Final = re.compile(r"^([ \t]*\[[ \t]*)'(.*)'([ \t]*\])", re.MULTILINE)
 _CONFIG_BYTES: Final = 256 * 1024
 _UNKNOWN_BYTES: Final = 1 << 40
+_HASHED_BYTES: Final = 1 << 20
+"""DVC replaces line ends in blocks of this size."""
 _CLOUDS: Final = {"s3": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azure": "az"}
 
 
@@ -56,6 +59,20 @@ def places(out: Out, suffix: str = "") -> tuple[str, str]:
     old = f"{out.md5[:2]}/{out.md5[2:]}{suffix}"
     new = f"files/md5/{old}"
     return (new, old) if out.is_version_3 else (old, new)
+
+
+def has_digest(path: Path, md5: str) -> bool:
+    """Tell whether a file has the digest, by way of version 3 or that of 2, which forgets line ends.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    whole, unix = (hashlib.md5(usedforsecurity=False) for _ in range(2))
+    with path.open("rb") as file:
+        while block := file.read(_HASHED_BYTES):
+            whole.update(block)
+            unix.update(block.replace(b"\r\n", b"\n"))
+    return md5 in (whole.hexdigest(), unix.hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from weighbridge.bytesource.http_patience import TRY_LATER, Patience
 from weighbridge.bytesource.http_settings import HttpSettings, TrafficCounter
 from weighbridge.core.artifact import ByteSource, Origin
 from weighbridge.errors import ReadError
+from weighbridge.fetchers.git_attributes import ATTRIBUTES, LONGEST_ATTRIBUTES_BYTES, Change, Changes
+from weighbridge.fetchers.git_checkout import checkout_problem
 from weighbridge.fetchers.git_command import GitFailed, GitLimits
 from weighbridge.fetchers.git_errors import from_read_error, status_of
-from weighbridge.fetchers.git_links import LONGEST_LINK_BYTES, link_problem
+from weighbridge.fetchers.git_links import LONGEST_LINK_BYTES, Tree
 from weighbridge.fetchers.git_repository import GitRepository, Row
 from weighbridge.fetchers.git_target import GitTarget, environment_authorization, parse_git_target
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem, ProblemKind
@@ -116,7 +118,13 @@ class _Session:
         sizes = self._repository.sizes(list({row.object_id for row in rows if row.mode != _SUBMODULE}))
         pointers = dict(self._pointers(files, sizes))
         missing = self._store_for(files, sizes).missing(list(dict.fromkeys(pointers.values())))
-        fates = _link_problems(self._texts(links, sizes), files)
+        fates = _link_problems(self._texts(links, sizes, LONGEST_LINK_BYTES), files)
+        rules = {row.name: row for row in files if row.name.rpartition("/")[2] == ATTRIBUTES}
+        changes = Changes(self._texts(rules, sizes, LONGEST_ATTRIBUTES_BYTES))
+        if changes.is_cut or any(
+            sizes.get(row.object_id, 0) > LONGEST_ATTRIBUTES_BYTES for row in rules.values()
+        ):
+            yield _unreadable(ATTRIBUTES, "too many rules: what git changes at checkout is not known")
         seen: set[str] = set()
         for row in rows:
             if row.name in seen:
@@ -130,9 +138,21 @@ class _Session:
             elif row.mode == _LINK:
                 yield fates.get(row.name) or _unreadable(row.name, "a symlink that can't be read")
             else:
-                yield from self._file(
-                    row, sizes.get(row.object_id), pointers.get(row.name), missing, origin
-                )
+                size = sizes.get(row.object_id)
+                if row.name not in pointers:
+                    yield from self._changed(row, size, changes)
+                yield from self._file(row, size, pointers.get(row.name), missing, origin)
+
+    def _changed(self, row: Row, size: int | None, changes: Changes) -> Iterator[Problem]:
+        """Say so when a clone gets other bytes than the commit holds, and they could matter."""
+        change = changes.of(row.name)
+        if change == Change():
+            return
+        is_small = size is not None and size <= self._limits.early_bytes
+        data = self._repository.small(row.object_id, size or 0) if is_small else None
+        detail = checkout_problem(change, data)
+        if detail is not None:
+            yield _unreadable(row.name, detail)
 
     def _file(
         self,
@@ -201,12 +221,14 @@ class _Session:
         )
         return self._store
 
-    def _texts(self, links: Mapping[str, Row], sizes: Mapping[str, int]) -> Mapping[str, str]:
-        known = {name: (row.object_id, sizes.get(row.object_id)) for name, row in links.items()}
+    def _texts(
+        self, rows: Mapping[str, Row], sizes: Mapping[str, int], longest: int
+    ) -> Mapping[str, str]:
+        known = {name: (row.object_id, sizes.get(row.object_id)) for name, row in rows.items()}
         return {
             name: self._repository.small(object_id, size).decode("utf-8", "surrogateescape")
             for name, (object_id, size) in known.items()
-            if size is not None and size <= LONGEST_LINK_BYTES
+            if size is not None and size <= longest
         }
 
     def _close(self) -> None:
@@ -238,12 +260,8 @@ def _authorities(target: GitTarget, settings: HttpSettings) -> Iterator[tuple[st
 
 
 def _link_problems(links: Mapping[str, str], files: Sequence[Row]) -> Mapping[str, Problem]:
-    names = {row.name for row in files}
-    folders = {""}
-    for name in names:
-        parts = name.split("/")
-        folders |= {"/".join(parts[:number]) for number in range(1, len(parts))}
-    return {name: link_problem(name, links, names, folders) for name in links}
+    tree = Tree((row.name for row in files), links)
+    return {name: tree.problem(name) for name in links}
 
 
 def _is_possible(name: str) -> bool:

@@ -25,9 +25,16 @@ from weighbridge.core.limits import GIB, MIB
 from weighbridge.errors import ReadError, TargetUnavailable
 
 _SHELL: Final = "/bin/sh"
-_LIMITED: Final = 'trap "" 25; ulimit -c 0 && ulimit -f "$1" && ulimit -v "$2" && shift 2 && exec "$@"'
+_LIMITED: Final = """trap "" 25
+ulimit -c 0 && ulimit -f "$1" && ulimit -v "$2" || exit
+(trap "" TERM; read -r _ || { kill -TERM -$$; rm -rf -- "$4"; kill -KILL -$$; }
+) 2>/dev/null >/dev/null < "/dev/fd/$3" &
+shift 4 && exec "$@"
+"""
 """Sets limits for git and all that it starts; what is too large is an error then, and not a signal.
 
+The second process waits at a pipe that we hold. A line says that all is well; its end, that we were
+killed: then it ends git, which a slow server could hold for ever, and removes the folder.
 What follows are parameters, which the shell never parses.
 """
 _MEMORY_KIB: Final = 8 * GIB // 1024
@@ -133,7 +140,7 @@ class Git:
             GitFailed: it took too long, or failed although the block came to its end.
         """
         with tempfile.TemporaryFile(dir=self.folder) as said:
-            process = self._start(arguments, said, is_online=is_online)
+            process, alive = self._start(arguments, said, is_online=is_online)
             late = threading.Event()
             clock = threading.Timer(self.limits.wall_s, _end, (process, late))
             clock.daemon = True
@@ -144,6 +151,9 @@ class Git:
             finally:
                 clock.cancel()
                 _end(process, None)
+                with suppress(OSError):
+                    os.write(alive, b"\n")
+                os.close(alive)
 
     def requests(self) -> int:
         """Requests over HTTP since the last call."""
@@ -155,18 +165,29 @@ class Git:
 
     def _start(
         self, arguments: Sequence[str], said: IO[bytes], *, is_online: bool
-    ) -> subprocess.Popen[bytes]:
+    ) -> tuple[subprocess.Popen[bytes], int]:
+        """Start a command; also gives the end of a pipe that says, while it is open, that we live."""
         blocks = max(1, self.limits.pack_bytes // _BLOCK)
-        limits = (_SHELL, "-c", _LIMITED, "sh", str(blocks), str(_MEMORY_KIB))
-        return subprocess.Popen(
-            [*limits, git_program(), "--git-dir", str(self.folder / "repository"), *arguments],
-            cwd=self.folder,
-            env=self._environment(is_online=is_online),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            start_new_session=True,
-        )
+        git = (git_program(), "--git-dir", str(self.folder / "repository"))
+        watched, alive = os.pipe()
+        limits = (str(blocks), str(_MEMORY_KIB), str(watched), str(self.folder))
+        try:
+            process = subprocess.Popen(
+                [_SHELL, "-c", _LIMITED, "sh", *limits, *git, *arguments],
+                cwd=self.folder,
+                env=self._environment(is_online=is_online),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                start_new_session=True,
+                pass_fds=(watched,),
+            )
+        except BaseException:
+            os.close(alive)
+            raise
+        finally:
+            os.close(watched)
+        return process, alive
 
     def _environment(self, *, is_online: bool) -> Mapping[str, str]:
         config = [*_CONFIG, ("http.lowSpeedTime", str(max(1, round(self.silence_s))))]

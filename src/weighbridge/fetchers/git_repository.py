@@ -39,6 +39,8 @@ TOO_LARGE: Final = "File too large"
 """What git says when it meets the limit that it runs under."""
 _NOTHING: Final = "it has no commit: it is empty, or not a git repository"
 _LONGEST_NAME: Final = 64 * 1024
+_ALL_NAMES_BYTES: Final = 128 * MIB
+"""A few small trees, each in itself by way of others, can name without end."""
 
 
 class RefMissing(ReadError):
@@ -161,8 +163,14 @@ class GitRepository:
         command = ("ls-tree", "-r", "-z", "--full-tree", commit)
         with self._git.started(*command) as process:
             assert process.stdout is not None
-            rest = b""
+            rest, total = b"", 0
             while block := process.stdout.read1(64 * 1024):  # type: ignore[attr-defined]  # buffered
+                total += len(block)
+                if total > _ALL_NAMES_BYTES:
+                    raise ReadError(
+                        f"the names of its files take more than {_ALL_NAMES_BYTES:,} bytes; clone it "
+                        "and scan its folders"
+                    )
                 *whole, rest = (rest + block).split(b"\0")
                 if len(rest) > _LONGEST_NAME:
                     raise ReadError("the repository holds a name that is longer than any file's")

@@ -114,7 +114,7 @@ class _Session:
         if len(items) > self._settings.max_files:
             items = [*items[: self._settings.max_files], _too_many(self._settings.max_files)]
         return Fetched(
-            display_name=f"{self._target.display_name} {release.tag_name}",
+            display_name=f"{self._target.display_name} {release.tag_name[:255]}",
             origin=origin,
             items=iter(items),
             count=len(items),
@@ -162,6 +162,7 @@ class _Session:
             yield from some
             if len(some) < _PAGE:
                 return
+        raise ReadError(f"its list of files does not end: more than {_MOST_PAGES} pages")
 
     def _item(self, asset: _Asset, origin: Origin) -> Entry | Problem:
         if asset.state != _UPLOADED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from weighbridge.errors import UsageError
 from weighbridge.fetchers.huggingface_errors import HubErrors
 from weighbridge.fetchers.huggingface_session import HubHome, HubSession
 from weighbridge.fetchers.huggingface_target import (
@@ -12,6 +13,7 @@ from weighbridge.fetchers.huggingface_target import (
     parse_hub_target,
 )
 from weighbridge.fetchers.interface import Fetched, FetchSettings
+from weighbridge.fetchers.rest_listing import is_address
 
 
 class HuggingFaceFetcher:
@@ -27,12 +29,15 @@ class HuggingFaceFetcher:
         """Pin the revision to a commit and list the files of that commit.
 
         Raises:
-            UsageError: the target names no repository.
+            UsageError: the target names no repository, or HF_ENDPOINT no hub.
             TargetError: not found, gated, private, rate limited, offline, in words.
         """
         from weighbridge.fetchers.huggingface_commit import is_offline, stored_token
 
         endpoint = hub_endpoint()
+        if not is_address(endpoint):
+            # It is not quoted: there may be a password in it.
+            raise UsageError(f"HF_ENDPOINT is not an address such as {DEFAULT_ENDPOINT}")
         parsed = parse_hub_target(target, endpoint)
         if is_offline():
             raise HubErrors(parsed, endpoint, has_token=False).offline()

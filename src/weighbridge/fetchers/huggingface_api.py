@@ -21,6 +21,8 @@ from weighbridge.errors import ReadError
 from weighbridge.fetchers.huggingface_target import HubTarget
 
 _PAGE_BYTES = 64 * MIB
+_MOST_PAGES = 10_000
+"""Of one listing, folders included; `max_files` stops an honest one earlier."""
 _NEXT_LINK = re.compile(r'<([^<>]+)>[^,<>]*;\s*rel="?next"?')
 _T = TypeVar("_T")
 
@@ -120,7 +122,11 @@ class HubApi:
         """
         below = f"/{quote(folder)}" if folder else ""
         url: str | None = f"{self._api}/tree/{self._commit}{below}?recursive=true&expand=false"
+        seen: set[str] = set()
         while url is not None:
+            if url in seen or len(seen) == _MOST_PAGES:
+                raise ReadError("the listing has no end")
+            seen.add(url)
             items, url = self._client.exchange(Ask(url=url, expected_bytes=8 * MIB), self._page)
             yield from items
             if not items:

@@ -38,6 +38,8 @@ _MOST_VERDICTS = 1000
 _UNKNOWN_BYTES = 1 << 40
 """What a file is taken for until its server has told its size: large."""
 _UNKNOWN_TO_THE_SERVER = frozenset({404, 405, 501})
+_LONGEST_NAME = 4096
+_LARGEST_SIZE = 1 << 60
 _GIT_OBJECT = re.compile(r"[0-9a-f]{40}")
 _RANKS = {
     **dict.fromkeys(("safe", "clean", "innocuous", "ok"), 0),
@@ -292,11 +294,15 @@ def _origin(target: HubTarget, pinned: PinnedRepository, home: HubHome) -> Origi
 def _problem_with(item: TreeItem) -> Problem | None:
     if item.type != "file":
         detail = f"the hub lists it as {item.type[:40]!r}, which can't be read"
-    elif (item.size or 0) < 0 or any(part in ("", ".", "..") for part in item.path.split("/")):
+    elif (
+        not 0 <= (item.size or 0) <= _LARGEST_SIZE
+        or len(item.path) > _LONGEST_NAME
+        or any(part in ("", ".", "..") for part in item.path.split("/"))
+    ):
         detail = "the hub lists it with a name or size that no file can have"
     else:
         return None
-    return Problem(name=item.path, kind=ProblemKind.UNREADABLE, detail=detail)
+    return Problem(name=item.path[:1000], kind=ProblemKind.UNREADABLE, detail=detail)
 
 
 def _too_many(max_files: int) -> Problem:

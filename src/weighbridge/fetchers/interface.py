@@ -44,7 +44,7 @@ class FetchSettings:
         is_offline: nothing but this machine may be asked; other targets are `TargetUnavailable`.
     """
 
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     http: HttpSettings = field(default_factory=HttpSettings)
     max_files: int = 200_000
     on_wait: WaitCallback = wait_silently

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
+from weighbridge.core.address import shown_address
 from weighbridge.errors import TargetUnavailable, UsageError
 from weighbridge.fetchers.huggingface_session import HubHome, HubSession
 from weighbridge.fetchers.huggingface_target import parse_hub_target
@@ -29,6 +30,7 @@ from weighbridge.fetchers.rest_listing import (
     RestSession,
     count_of,
     endpoint_of,
+    is_address,
 )
 
 _HUB: Final = "jfrog://"
@@ -38,7 +40,7 @@ _GENERIC_EXAMPLE: Final = "jfrog-generic://host/artifactory/repository/path"
 _TOKENS: Final = ("JFROG_ACCESS_TOKEN", "JF_ACCESS_TOKEN")
 _USERS: Final = (("JFROG_USER", "JFROG_PASSWORD"), ("JF_USER", "JF_PASSWORD"))
 _ADDRESSES: Final = ("JFROG_URL", "JF_URL")
-_LOG_IN: Final = "set JFROG_ACCESS_TOKEN (and JFROG_URL to the server that it is for)"
+_LOG_IN: Final = "set JFROG_ACCESS_TOKEN, and JFROG_URL to the server that it is for"
 
 
 class _Checksums(msgspec.Struct, frozen=True):
@@ -46,11 +48,11 @@ class _Checksums(msgspec.Struct, frozen=True):
 
 
 class _Info(msgspec.Struct, frozen=True):
-    """A file has a size and checksums, a folder has children."""
+    """A file has a size and checksums, a folder has children; which, its own listing tells."""
 
     size: int | str | None = None
     checksums: _Checksums | None = None
-    children: list[object] | None = None
+    children: msgspec.Raw = msgspec.Raw()
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -153,14 +155,18 @@ def _split(target: str, scheme: str, example: str) -> tuple[str, str, str, str]:
     parts = target.removeprefix(scheme).split("/", 3)
     parts += [""] * (4 - len(parts))
     host, context, repository, rest = parts
-    if not host or "@" in host or not context or not repository or set("?#\\ ") & set(target):
-        raise UsageError(f"{target[:200]!r} names no repository; write {example}")
+    is_whole = bool(context and repository) and is_address(f"https://{host}")
+    if not is_whole or set("?#\\ ") & set(target):
+        raise UsageError(f"{shown_address(target)[:200]!r} names no repository; write {example}")
     return host, context, quote(unquote(repository), safe=""), rest
 
 
 def _server(host: str, context: str, settings: FetchSettings) -> _Server:
-    """Find the scheme and the secrets: those of the environment are for the server that it names."""
-    scheme, is_ours = "https", True
+    """Find the scheme and the secrets: those of the environment are for the server that it names.
+
+    Where it names none they are for nobody: a target may have been written by anybody.
+    """
+    scheme, is_ours = "https", False
     for variable in _ADDRESSES:
         if os.environ.get(variable):
             own = urlsplit(endpoint_of(variable, "https://example.jfrog.io"))
@@ -185,7 +191,7 @@ def _basic() -> str | None:
 def _listing(session: RestSession, server: _Server, path: str) -> Listing:
     info = session.json(f"{server.base}/api/storage/{quote(path)}", _Info)
     location = f"{_GENERIC}{server.name}/{path}"
-    if info.children is None:
+    if bytes(info.children) in (b"", b"null"):
         folder, _, name = path.rpartition("/")
         files = iter((_file(server, folder, name, size=info.size, sha256=_sha256(info)),))
         location = location.removesuffix(f"/{name}")

@@ -157,7 +157,7 @@ def _listing(session: RestSession, target: _Target, api: str) -> Listing:
 
 
 def _files(session: RestSession, target: _Target, api: str) -> Iterator[ListedFile]:
-    token = ""
+    token, seen = "", {""}
     for _ in range(MOST_PAGES):
         page = session.json(f"{api}/{target.listing(token)}", _Files)
         for file in page.files or page.dataset_files or ():
@@ -166,6 +166,9 @@ def _files(session: RestSession, target: _Target, api: str) -> Iterator[ListedFi
         token = page.next_page_token or ""
         if not token:
             return
+        if token in seen:
+            break
+        seen.add(token)
     raise ReadError("its listing has no end")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -95,10 +96,11 @@ class LocalStore:
 
     def __init__(self, repository: Path) -> None:
         inner = repository / ".git"
-        self._objects = (inner if inner.is_dir() else repository) / "lfs" / "objects"
+        folder = os.path.realpath(inner if inner.is_dir() else repository)
+        self._objects = Path(folder, "lfs", "objects")
 
     def missing(self, objects: Sequence[LfsObject]) -> Mapping[str, str]:
-        gone = (one.sha256 for one in objects if not self._path(one).is_file())
+        gone = (one.sha256 for one in objects if not self._is_there(one))
         return dict.fromkeys(gone, "the repository does not hold this object: only its pointer is there")
 
     def open(self, wanted: LfsObject, name: str) -> ByteSource:
@@ -106,6 +108,11 @@ class LocalStore:
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _is_there(self, wanted: LfsObject) -> bool:
+        """A regular file of the store; not a link to some other file of this machine."""
+        path = self._path(wanted)
+        return path.is_file() and os.path.realpath(path) == str(path)
 
     def _path(self, wanted: LfsObject) -> Path:
         digest = wanted.sha256
@@ -241,6 +248,9 @@ class _LfsSource:
         if self._action is None or self._action.is_over:
             self._before = self.bytes_read
             self._action = self._server.action(self._wanted)
+            if self._action.is_over:
+                # Over before it began: a clock is wrong, here or there. The storage says when it is.
+                self._action = replace(self._action, expires=None)
         file = RemoteFile(
             url=self._action.url,
             expected_bytes=self._wanted.size_bytes,

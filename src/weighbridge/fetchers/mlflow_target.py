@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from weighbridge.core.address import shown_address
 from weighbridge.errors import UsageError
 
 SCHEMES = ("models:/", "runs:/", "mlflow-artifacts:/")
@@ -151,10 +152,15 @@ def _checked_path(path: str, target: str) -> str:
     return path
 
 
+def is_alias(name: str) -> bool:
+    """Tell whether MLflow takes a text for an alias; `latest` and `v3` mean versions."""
+    return bool(_ALIAS.fullmatch(name)) and not re.fullmatch(r"latest|v[0-9]+", name, re.IGNORECASE)
+
+
 def is_plain_name(name: str) -> bool:
     """Tell whether a text can be one part of a path: no folder, no way out of one."""
     return name not in ("", ".", "..") and "/" not in name and "\0" not in name
 
 
 def _shown(target: str) -> str:
-    return repr(target[:200])
+    return repr(shown_address(target)[:200])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -64,6 +65,7 @@ class SignedAccess:
 
     def pages(self, prefix: str) -> Iterator[Page]:
         position: str | None = None
+        seen: set[bytes] = set()
         empty = 0
         while True:
             page = self._page(prefix, position)
@@ -71,8 +73,10 @@ class SignedAccess:
             yield page
             if page.next is None:
                 return
-            if page.next == position or empty > _MOST_EMPTY_PAGES:
+            mark = hashlib.blake2b(page.next.encode(), digest_size=16).digest()
+            if mark in seen or empty > _MOST_EMPTY_PAGES:
                 raise ReadError(f"{self._client.host} lists in a circle")
+            seen.add(mark)
             position = page.next
 
     def head(self, key: str, version: str | None) -> Listed | None:

@@ -28,14 +28,15 @@ class SignedSource(WindowedSource):
 
     def _ask(self, start: int, stop: int) -> RangeAnswer:
         remote = self._remote
-        stop = min(stop, remote.size_bytes)
-        if start >= stop:
-            return RangeAnswer(start=start, data=b"", total_bytes=remote.size_bytes, url=remote.key)
+        # What is listed as empty is asked for like any other: a listing may be wrong.
+        if remote.size_bytes:
+            stop = min(stop, remote.size_bytes)
+        part = {"range": f"bytes={start}-{stop - 1}"} if remote.size_bytes else {}
         condition = {"if-match": remote.etag} if remote.etag is not None else {}
         ask = StoreAsk(
             key=remote.key,
             version=remote.version,
-            headers={"range": f"bytes={start}-{stop - 1}", **condition},
+            headers={**part, **condition},
             expected_bytes=max(stop - start, 1 * MIB),
         )
         return self._client.exchange(ask, lambda reply: self._taken(reply, start, stop))

@@ -10,6 +10,7 @@ repository API" in its JSON form, and the names of wheels and source archives.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urljoin
 
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
 
 _PYPI: Final = "https://pypi.org"
 _SIMPLE: Final = "application/vnd.pypi.simple.v1+json"
-_ARCHIVES: Final = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
+_ARCHIVES: Final = (
+    *(".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar", ".tbz", ".tar.xz", ".txz"),
+    *(".tar.lz", ".tlz", ".tar.lzma"),
+)
+"""What pip takes for the source of a package."""
+_SPELT: Final = {
+    **{"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"},
+    **{"rev": "post", "r": "post"},
+}
+_WORD: Final = re.compile(
+    r"[-_.]?(alpha|beta|preview|post|dev|pre|rev|rc|a|b|c|r)[-_.]?([0-9]*)(?![a-z])"
+)
 _ABSENT: Final = (404, 405, 410)
 
 
@@ -148,19 +160,40 @@ def _file(one: _SimpleFile, page: str) -> IndexFile:
 
 
 def _is_of(filename: str, name: str, version: str) -> bool:
-    """Tell from its name whether a file is of a version. Names of wheels have no dash in a part."""
-    if filename.endswith(".whl"):
+    """Tell from its name whether an installer could take a file for one of the version.
+
+    `pip install name==1.0` also takes `1.00`, and `1.0+anything` before all others.
+    """
+    found = (
+        _key(stated).partition("+")[0] if "+" not in version else _key(stated)
+        for stated in _stated(filename, name)
+    )
+    return _key(version) in found
+
+
+def _stated(filename: str, name: str) -> Iterator[str]:
+    """Yield each version that a file's name may state; that of an archive can be cut in two ways."""
+    if filename.lower().endswith(".whl"):
         parts = filename.split("-")
-        return len(parts) >= 5 and normalised_name(parts[0]) == name and _is_same(parts[1], version)
-    stem = next((filename.removesuffix(end) for end in _ARCHIVES if filename.endswith(end)), "")
-    prefix, _, found = stem.rpartition("-")
-    return normalised_name(prefix) == name and _is_same(found, version)
+        if len(parts) >= 5 and normalised_name(parts[0]) == name:
+            yield parts[1].replace("_", "-")
+        return
+    stem = next((filename[: -len(end)] for end in _ARCHIVES if filename.lower().endswith(end)), "")
+    for dash in re.finditer("-", stem):
+        if normalised_name(stem[: dash.start()]) == name:
+            yield stem[dash.end() :]
 
 
 def _is_same(found: str, wanted: str) -> bool:
     """Indexes take `1.0` for `1.0.0`."""
-    return found == wanted or _release(found) == _release(wanted)
+    return found == wanted or _key(found) == _key(wanted)
 
 
-def _release(version: str) -> str:
-    return re.sub(r"(?:\.0)+(?=\Z|[+-])", "", version.lower().lstrip("v"))
+def _key(version: str) -> str:
+    """Return one spelling for all that mean the same version. Source: PEP 440, "Normalization"."""
+    public, plus, local = version.strip().lower().removeprefix("v").partition("+")
+    public = _WORD.sub(lambda word: _SPELT.get(word[1], word[1]) + (word[2] or "0"), public)
+    public = re.sub(r"-([0-9]+)\Z", r"post\1", public)
+    public = re.sub(r"0*([0-9]+)", r"\1", public).removeprefix("0!")
+    public = re.sub(r"(?:\.0)+(?=\Z|[a-z-])", "", public)
+    return public + plus + re.sub(r"[-_]", ".", local)

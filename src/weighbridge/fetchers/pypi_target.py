@@ -54,7 +54,8 @@ def parse_package_target(target: str) -> PackageTarget:
     """
     name, at, version = target.removeprefix(_SCHEME).replace("==", "@", 1).strip("/").partition("@")
     if not _NAME.fullmatch(name) or (at and not _VERSION.fullmatch(version)):
-        raise UsageError(f"not a package: {target[:200]!r}; write pypi://name or pypi://name@version")
+        shown = shown_address(target)[:200]
+        raise UsageError(f"not a package: {shown!r}; write pypi://name or pypi://name@version")
     return PackageTarget(name=normalised_name(name), version=version if at else None)
 
 

@@ -38,6 +38,8 @@ _LISTING_BYTES: Final = 64 * MIB
 MOST_PAGES: Final = 10_000
 """Of one listing; `max_files` stops an honest one earlier."""
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_LONGEST_NAME: Final = 4096
+_LARGEST_SIZE: Final = 1 << 60
 _NAME_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _T = TypeVar("_T")
 
@@ -263,7 +265,12 @@ def _problem_with(file: ListedFile) -> Problem | None:
         kind, detail = ProblemKind.NAME_ABSOLUTE, "listed under an absolute name"
     elif ".." in parts:
         kind, detail = ProblemKind.NAME_LEAVES, "listed under a name that leads out of the target"
-    elif not {"", "."}.isdisjoint(parts) or "\0" in file.name or (file.size_bytes or 0) < 0:
+    elif (
+        not {"", "."}.isdisjoint(parts)
+        or "\0" in file.name
+        or len(file.name) > _LONGEST_NAME
+        or not 0 <= (file.size_bytes or 0) <= _LARGEST_SIZE
+    ):
         detail = "listed with a name or size that no file can have"
     else:
         return None
@@ -277,10 +284,28 @@ def endpoint_of(variable: str, default: str) -> str:
         UsageError: the variable holds no address.
     """
     endpoint = (os.environ.get(variable) or default).strip().rstrip("/")
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+    if not is_address(endpoint):
         raise UsageError(f"{variable} is not an address such as {default}")
     return endpoint
+
+
+def is_address(url: str) -> bool:
+    """True for http or https with a host that can be asked, and with nobody's name or password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return (
+        parts.scheme in ("http", "https")
+        and "@" not in parts.netloc
+        and port != 0
+        and bool(host)
+        and ".." not in host
+        and url.isascii()
+        and url.isprintable()
+    )
 
 
 def named(text: str, count: range, example: str) -> list[str]:

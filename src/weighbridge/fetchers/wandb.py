@@ -84,7 +84,7 @@ class _Data(msgspec.Struct, frozen=True):
 
 class _Reply(msgspec.Struct, frozen=True):
     data: _Data | None = None
-    errors: list[object] | None = None
+    errors: msgspec.Raw = msgspec.Raw()
 
 
 class _Layout(msgspec.Struct, frozen=True, rename="camel"):
@@ -194,8 +194,8 @@ def _artifact(session: RestSession, target: _Target, registry: Registry) -> _Art
     reply = session.json(f"{registry.endpoint}/graphql", _Reply, posted=posted)
     if reply.data is not None and reply.data.project is not None and reply.data.project.artifact:
         return reply.data.project.artifact
-    if reply.errors:
-        raise ReadError(f"its API answers with {len(reply.errors)} errors and without the artifact")
+    if bytes(reply.errors) not in (b"", b"null", b"[]"):
+        raise ReadError("its API answers with errors and without the artifact")
     private = "this key may not read it" if registry.has_secrets else registry.log_in
     raise TargetNotFound(
         f"There is no {target.shown} at {registry.service}: check the spelling; "

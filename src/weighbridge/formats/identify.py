@@ -29,6 +29,7 @@ from weighbridge.formats.recognise import (
     torch,
 )
 from weighbridge.formats.recognise.probe import Probe
+from weighbridge.formats.weights.lfs_pointer import looks_like_pointer
 
 _FAMILIES = (hdf5_keras, tensorflow, graphs, torch, boosters, languages, arrays, executables, datasets)
 
@@ -47,7 +48,6 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"\x28\xb5\x2f\xfd", Format.ZSTD),
     (b"7z\xbc\xaf\x27\x1c", Format.SEVENZIP),
     (b"ZF0x", Format.JOBLIB_ZFILE),
-    (b"version https://git-lfs.github.com/spec/", Format.LFS_POINTER),
 )
 _JSON = re.compile(
     rb"""(?:\xef\xbb\xbf)?\s*(?:\{\s*(?:["}]|\Z)|\[\s*(?:["\[\]{]|-?\d|true\b|false\b|null\b|\Z))"""
@@ -115,6 +115,8 @@ def _by_structure(head: bytes, size: int, suffix: str) -> Iterator[Format]:
         yield Format.LZMA
     if _is_tar(head):
         yield Format.TAR
+    if looks_like_pointer(head):
+        yield Format.LFS_POINTER
 
 
 def _is_safetensors(head: bytes, size: int) -> bool:

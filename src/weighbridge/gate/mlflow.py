@@ -19,7 +19,7 @@ from weighbridge.fetchers.mlflow import MlflowConnection
 from weighbridge.fetchers.mlflow_answers import ModelVersion
 from weighbridge.fetchers.mlflow_api import ApiRefused
 from weighbridge.fetchers.mlflow_servers import servers_of_environment
-from weighbridge.fetchers.mlflow_target import RegisteredTarget, parse_registered
+from weighbridge.fetchers.mlflow_target import RegisteredTarget, is_alias, parse_registered
 from weighbridge.gate.mlflow_recheck import what_changed
 from weighbridge.gate.mlflow_tags import SIGNATURES, VERDICT, verdict_tags
 from weighbridge.reporters.interface import Scanned, TargetResult, Unreachable
@@ -99,6 +99,8 @@ def _parsed(request: GateRequest) -> Sequence[RegisteredTarget]:
     if not request.models and not request.is_all_new:
         raise UsageError("name a model, or give --all-new for every model of the registry")
     targets = [parse_registered(model) for model in request.models]
+    if request.alias is not None and not is_alias(request.alias):
+        raise UsageError(f"{request.alias[:80]!r} is not a name that MLflow gives to an alias")
     names = [target.name for target in targets]
     if request.is_all_new and any(one.version or one.alias or one.stage for one in targets):
         raise UsageError("--all-new takes the names of models, without a version or alias")
@@ -163,7 +165,11 @@ class _Gate:
     def _is_let_through(self, version: ModelVersion) -> bool:
         """Scan and tag one version; True when it may be promoted."""
         name = f"models:/{version.name}/{version.version}"
-        result = self._scan(name)
+        try:
+            result = self._scan(name)
+        except UsageError as error:
+            # The registry has spelt it, not the user: the other models are scanned all the same.
+            result = Unreachable(target=name, error=f"Named by the registry, and not read: {error}")
         self._results.append(result)
         if not isinstance(result, Scanned):
             self._note(f"Wrote nothing to {name}: it could not be scanned.")

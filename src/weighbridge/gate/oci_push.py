@@ -150,18 +150,19 @@ def _enlist(client: RegistryClient, tag: str, digest: str, row: Mapping[str, obj
     """Add a row to the list of referrers, which others may be writing at the same time."""
     for _ in range(_TRIES):
         rows = _rows(client, tag)
-        if any(msgspec.json.decode(one, type=_Named).digest == digest for one in rows):
+        if any(listed == digest for listed, _ in rows):
             return
         if len(rows) >= _MOST_REFERRERS:
             raise ReadError(f"the tag {tag} lists {len(rows):,} referrers already")
-        listed = b",".join([*map(bytes, rows), json.dumps(row).encode()])
+        listed = b",".join([*(bytes(row) for _, row in rows), json.dumps(row).encode()])
         index = b'{"schemaVersion":2,"mediaType":"%s","manifests":[%s]}' % (INDEX.encode(), listed)
         put_manifest(client, tag, index, INDEX)
-    if not any(msgspec.json.decode(one, type=_Named).digest == digest for one in _rows(client, tag)):
+    if not any(listed == digest for listed, _ in _rows(client, tag)):
         raise ReadError(f"somebody else keeps writing the tag {tag}, which lists the referrers")
 
 
-def _rows(client: RegistryClient, tag: str) -> Sequence[msgspec.Raw]:
+def _rows(client: RegistryClient, tag: str) -> Sequence[tuple[str, msgspec.Raw]]:
+    """Return the rows of a list of referrers as they are, each with its digest."""
     try:
         pinned = client.document(tag)
     except Refused as refusal:
@@ -169,7 +170,8 @@ def _rows(client: RegistryClient, tag: str) -> Sequence[msgspec.Raw]:
             return ()
         raise
     try:
-        return msgspec.json.decode(pinned.content, type=_Referrers).manifests
+        rows = msgspec.json.decode(pinned.content, type=_Referrers).manifests
+        return [(msgspec.json.decode(row, type=_Named).digest, row) for row in rows]
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ReadError(f"the tag {tag} is taken by something that is no list of referrers") from error
 

@@ -154,12 +154,17 @@ class _Download:
             os.fsync(file.fileno())
         return digests.content()
 
+    def _expected(self, size: int) -> int:
+        """What is more than the registry states is refused anyway, and need not fill the disk first."""
+        stated = self._entry.size_bytes
+        return size if stated is None else min(size, stated)
+
     def _check_resumed(self, offset: int, size: int) -> None:
         if offset > size:
             raise ReadError(f"became shorter: {size:,} bytes, and {offset:,} had arrived")
 
     def _pieces(self, source: ByteSource, file: BinaryIO, digests: ContentHash, *, offset: int) -> None:
-        length, size = _FIRST_PIECE, source.size
+        length, size = _FIRST_PIECE, self._expected(source.size)
         file.seek(offset)
         while offset < size and not self._stop.is_set():
             began = time.monotonic()

@@ -19,6 +19,11 @@ from weighbridge.pull.quarantine import Quarantine, cannot_write, quarantine_for
 from weighbridge.pull.renaming import exchange, move_folder, sync_folder
 
 _IN_USE = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+_MOUNTED = (errno.EBUSY, errno.EXDEV)
+
+
+class FolderChanged(DestinationError):
+    """Somebody else was quicker. To try again can help."""
 
 
 class FolderDestination:
@@ -41,6 +46,8 @@ class FolderDestination:
     def check(self, target: str) -> None:
         if self._folder == self._folder.parent:
             raise DestinationError("can't pull into the root of the file system")
+        if os.path.ismount(self._folder):
+            raise _mounted(self._folder)
         try:
             held = os.listdir(self._folder)
         except FileNotFoundError:
@@ -93,19 +100,41 @@ class FolderDestination:
     ) -> Path:
         write_synced(quarantine.tree / LOCK_NAME, encode_lock(lock))
         sync_tree(quarantine.tree)
-        if self._old is not None:
-            exchange(quarantine.tree, self._folder)
-            return self._folder
         try:
-            move_folder(quarantine.tree, self._folder)
+            if self._old is None:
+                move_folder(quarantine.tree, self._folder)
+            else:
+                self._check_still(self._old)
+                exchange(quarantine.tree, self._folder)
         except OSError as error:
+            if error.errno in _MOUNTED:
+                raise _mounted(self._folder) from error
             if error.errno not in _IN_USE:
                 raise
-            raise DestinationError(
+            raise FolderChanged(
                 f"something was put into {str(self._folder)!r} meanwhile, so nothing was moved there; "
                 "what has arrived is kept: empty the folder and pull again"
             ) from error
         return self._folder
+
+    def _check_still(self, old: Lock) -> None:
+        """Another pull may have ended while this one waited: what it has brought would be lost."""
+        try:
+            is_same = read_lock(self._folder / LOCK_NAME) == old
+        except UsageError:
+            is_same = False
+        if not is_same:
+            raise FolderChanged(
+                f"another pull has exchanged {str(self._folder)!r} meanwhile, so it was left as it is; "
+                "what has arrived is kept: pull again"
+            )
+
+
+def _mounted(folder: Path) -> DestinationError:
+    return DestinationError(
+        f"{str(folder)!r} is a mount point, which no folder can take the place of in one step: "
+        "pull into a folder inside it"
+    )
 
 
 def write_synced(path: Path, data: bytes) -> None:

@@ -107,8 +107,10 @@ class HubCacheDestination:
         kept = [file for file in old.files if file.name not in new and self._has(lock, file)]
         files = sorted((*lock.files, *kept), key=lambda file: file.name)
         names = {file.name for file in files}
+        seen = lock.selection.companions or old.selection.companions
         return msgspec.structs.replace(
             lock,
+            selection=msgspec.structs.replace(lock.selection, companions=seen),
             files=tuple(files),
             verdict=max((lock.verdict, *(file.verdict for file in kept)), key=_is_incomplete),
             left_out=tuple(name for name in lock.left_out if name not in names),

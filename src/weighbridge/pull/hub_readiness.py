@@ -12,7 +12,7 @@ from weighbridge.policy import Policy
 from weighbridge.pull.hub_cache import HubCacheDestination, holds
 from weighbridge.pull.lock import Lock, policy_name
 from weighbridge.pull.names import LOCK_NAME, check_names, path_of
-from weighbridge.pull.selection import Selection
+from weighbridge.pull.selection import Selection, is_code
 
 
 def is_current(lock: Lock, policy: Policy, signatures: Signatures) -> bool:
@@ -22,8 +22,11 @@ def is_current(lock: Lock, policy: Policy, signatures: Signatures) -> bool:
 
 
 def is_enough(lock: Lock, selection: Selection) -> bool:
-    """True when nothing that is asked for was left out."""
-    return not any(selection.wants(name) for name in lock.left_out)
+    """True when nothing that is asked for was left out, companions that nobody looked at included."""
+    if any(selection.wants(name) for name in lock.left_out):
+        return False
+    is_seen = lock.selection.companions or not selection.with_companions
+    return is_seen or not any(map(is_code, lock.left_out))
 
 
 def is_whole(lock: Lock, destination: HubCacheDestination, commit: str) -> bool:

@@ -6,6 +6,8 @@ being with it.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ LOCK_VERSION = 1
 _MOST_BYTES = 256 << 20
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _GitObject = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{40}\Z")]
-_Size = Annotated[int, msgspec.Meta(ge=0)]
+_Size = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class LockedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,11 +53,17 @@ class LockedOrigin(msgspec.Struct, frozen=True, kw_only=True):
     revision: str | None
 
 
-class LockedSelection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which files were asked for; `include` is None for all."""
+class LockedSelection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which files were asked for.
+
+    Attributes:
+        include: None for all.
+        companions: small files of code and configuration that are left out were looked at, too.
+    """
 
     include: tuple[str, ...] | None
     exclude: tuple[str, ...]
+    companions: bool = False
 
 
 class Lock(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +109,7 @@ def read_lock(path: Path) -> Lock:
         UsageError: there is none, or it is not one that we can read.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
+        data = _read(path)
     except FileNotFoundError:
         raise UsageError(
             f"there is no lock {str(path)!r}: weighbridge pull makes one; --lock names another"
@@ -112,6 +119,15 @@ def read_lock(path: Path) -> Lock:
     if len(data) > _MOST_BYTES:
         raise UsageError(f"{str(path)!r} has more than {_MOST_BYTES:,} bytes, and no lock is that long")
     return _decoded(data, path)
+
+
+def _read(path: Path) -> bytes:
+    """Read a regular file; a pipe in its place would make us wait for ever."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UsageError(f"{str(path)!r} is no regular file, and a lock is one")
+        return stream.read(_MOST_BYTES + 1)
 
 
 def _decoded(data: bytes, path: Path) -> Lock:

@@ -21,6 +21,8 @@ _NAME_BYTES = 3000
 """Leaves room for the folder in the 4096 bytes of a path."""
 _PARTS = 64
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_GIT = re.compile(r"\.git|git~[0-9]", re.IGNORECASE)
+"""The second is the short name of the first on Windows."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHOWN = 5
 
@@ -70,6 +72,8 @@ def _objection(name: str) -> str | None:
         return long
     if any(_DEVICES.fullmatch(part) for part in parts):
         return "is reserved for a device on Windows"
+    if any(_GIT.fullmatch(_visible(part)) for part in parts):
+        return "would make its folder a git repository, whose hooks and settings git runs"
     if any(part.endswith((" ", ".")) for part in parts):
         return "has a part that ends in a blank or a dot"
     if _folded(parts[0]) == LOCK_NAME:
@@ -108,6 +112,11 @@ def _collisions(names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _visible(part: str) -> str:
+    """Drop what some file systems leave out of names: marks that can't be seen."""
+    return "".join(char for char in part if unicodedata.category(char) != "Cf")
 
 
 def _shown(name: str) -> str:

@@ -18,7 +18,13 @@ from weighbridge.core.finding import Finding
 from weighbridge.core.report import Report, Verdict
 from weighbridge.core.version import VERSION
 from weighbridge.engine.scan import ScanSettings, scan_fetched
-from weighbridge.errors import DestinationError, GateClosed, ReadError, TargetUnavailable, UsageError
+from weighbridge.errors import (
+    DestinationError,
+    GateClosed,
+    ReadError,
+    TargetNotFound,
+    TargetUnavailable,
+)
 from weighbridge.fetchers.interface import Entry, Fetched, Problem
 from weighbridge.fetchers.registry import fetch
 from weighbridge.knowledge.signatures import Signatures
@@ -112,7 +118,7 @@ class _Pull:
 
     def pulled(self) -> Pulled:
         if not self._split.wanted:
-            raise UsageError(f"{self._fetched.display_name} has no file that is asked for")
+            raise TargetNotFound(f"{self._fetched.display_name} has no file that is asked for")
         first = self._scanned(self._watched())
         stated = {file.name: file.sha256 for file in first.files}
         self._judge(first, stated, moment="Nothing was downloaded")
@@ -260,7 +266,11 @@ class _Pull:
             version=LOCK_VERSION,
             target=shown_address(self._request.target),
             origin=LockedOrigin(kind=origin.kind, location=origin.location, revision=origin.revision),
-            selection=LockedSelection(include=selection.include, exclude=selection.exclude),
+            selection=LockedSelection(
+                include=selection.include,
+                exclude=selection.exclude,
+                companions=selection.with_companions,
+            ),
             verdict=Verdict.INCOMPLETE if decision.gaps else Verdict.PASS,
             policy=policy_name(self._request.policy),
             signatures=self._signatures.version,

@@ -53,7 +53,7 @@ class Quarantine:
         Raises:
             OSError: the folder can't be written.
         """
-        if self._identity() != identity:
+        if not self._is_sound() or self._identity() != identity:
             self.clear()
             (self.root / "state.json").write_bytes(msgspec.json.encode(_State(identity)))
         self.tree.mkdir(exist_ok=True)
@@ -65,6 +65,16 @@ class Quarantine:
                 return msgspec.json.decode(stream.read(_STATE_BYTES), type=_State).identity
         except (OSError, msgspec.DecodeError):
             return None
+
+    def _is_sound(self) -> bool:
+        """Tell whether files and folders are what we make: nothing that leads out, or makes us wait."""
+        for folder, folders, files in os.walk(self.root):
+            if any(os.path.islink(os.path.join(folder, name)) for name in folders):
+                return False
+            if not all(stat.S_ISREG(os.lstat(os.path.join(folder, name)).st_mode) for name in files):
+                return False
+        journal = self.root / "journal"
+        return not (os.path.lexists(self.tree) and not self.tree.is_dir()) and not journal.is_dir()
 
     def keep(self) -> None:
         """Leave what has arrived for the next time."""
@@ -78,7 +88,7 @@ class Quarantine:
         """Remove all that lies here."""
         for child in os.scandir(self.root):
             if child.is_dir(follow_symlinks=False):
-                shutil.rmtree(child.path)
+                _remove_folder(Path(child.path))
             else:
                 os.unlink(child.path)
 
@@ -107,6 +117,16 @@ class Quarantine:
                 f"{needed:,} bytes are to come, and the disk of {str(self.root.parent)!r} has "
                 f"{free:,} left; free some, or pull elsewhere"
             )
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder; after an update it is the user's old one, which may be protected from writing."""
+    for place, folders, _ in os.walk(folder):
+        for name in (".", *folders):
+            path = Path(place, name)
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | stat.S_IRWXU)
+    shutil.rmtree(folder)
 
 
 def quarantine_for(destination: Path) -> Path:

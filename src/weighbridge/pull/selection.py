@@ -20,15 +20,19 @@ class Selection:
     Attributes:
         include: a file must match one of these; None is every file.
         exclude: a file must match none of these.
+        also: names that are wanted whatever the patterns say.
         with_companions: also look at small files of code and configuration that are not wanted.
     """
 
     include: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
+    also: frozenset[str] = frozenset()
     with_companions: bool = False
 
     def wants(self, name: str) -> bool:
         """Tell whether the file is to be downloaded."""
+        if name in self.also:
+            return True
         if self.include is not None and not any(_matches(name, one) for one in self.include):
             return False
         return not any(_matches(name, one) for one in self.exclude)
@@ -44,7 +48,9 @@ class Selection:
                     problems.append(item)
             else:
                 (wanted if self.wants(item.name) else rest).append(item)
-        beside = [item for item in rest if self.with_companions and _is_code(item)][:_MOST_COMPANIONS]
+        beside = [item for item in rest if self.with_companions and _is_companion(item)][
+            :_MOST_COMPANIONS
+        ]
         return Split(
             wanted=tuple(wanted),
             beside=tuple(beside),
@@ -85,6 +91,11 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, f"{pattern}*" if pattern.endswith("/") else pattern)
 
 
-def _is_code(entry: Entry) -> bool:
+def is_code(name: str) -> bool:
+    """Tell by its name whether a file is code or configuration."""
+    return name.lower().endswith(_CODE)
+
+
+def _is_companion(entry: Entry) -> bool:
     size = entry.size_bytes
-    return size is not None and size <= _COMPANION_BYTES and entry.name.lower().endswith(_CODE)
+    return size is not None and size <= _COMPANION_BYTES and is_code(entry.name)

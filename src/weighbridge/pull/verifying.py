@@ -113,7 +113,13 @@ def compare_target(target: str, lock: Lock, settings: FetchSettings) -> Comparis
         UsageError: the target is spelt wrong.
         TargetError: it can't be reached.
     """
-    selection = Selection(include=lock.selection.include, exclude=lock.selection.exclude)
+    selection = Selection(
+        include=lock.selection.include,
+        exclude=lock.selection.exclude,
+        also=frozenset(
+            lock.by_name
+        ),  # several pulls add up in the hub's cache, each with patterns of its own
+    )
     with closing(fetch(target, settings)) as fetched:
         split = selection.split(fetched.items)
         found = {entry.name: entry for entry in split.wanted if entry.name != LOCK_NAME}

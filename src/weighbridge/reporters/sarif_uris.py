@@ -15,7 +15,7 @@ from urllib.parse import quote
 from weighbridge.core.repository import WHOLE
 from weighbridge.reporters.interface import Scanned
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]{0,63}://")
 _WILDCARDS = frozenset("*?[")
 
 

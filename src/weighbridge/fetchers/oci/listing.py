@@ -22,6 +22,7 @@ from weighbridge.fetchers.oci.manifest import (
     Document,
     digest_of,
     parse_document,
+    parts_of,
 )
 from weighbridge.fetchers.oci.reference import DIGEST
 from weighbridge.formats.anomaly import quoted
@@ -33,6 +34,8 @@ GetDocument = Callable[[str], Pinned]
 _DEEPEST_INDEX = 3
 _MOST_MANIFESTS = 1_000
 _MOST_DOCUMENT_BYTES = 64 * MIB
+_MOST_PARTS = 500_000
+"""Objects and lists of all manifests together."""
 _LARGEST_SIZE = 1 << 60
 _EMPTY = digest_of(EMPTY_JSON)
 _MANIFEST_TYPE = re.compile(r"\.(?:manifest|index)\.")
@@ -68,6 +71,7 @@ class Listing:
     _seen: dict[str, str] = field(default_factory=dict)
     _documents: dict[str, tuple[Pinned, Document]] = field(default_factory=dict)
     _document_bytes: int = 0
+    _parts: int = 0
     _manifests: int = 0
     _is_full: bool = False
 
@@ -89,9 +93,14 @@ class Listing:
             if self._is_full:
                 return
             self._manifests += 1
-            if self._manifests > _MOST_MANIFESTS or self._document_bytes > _MOST_DOCUMENT_BYTES:
+            if (
+                self._manifests > _MOST_MANIFESTS
+                or self._document_bytes > _MOST_DOCUMENT_BYTES
+                or self._parts > _MOST_PARTS
+            ):
                 self._fill(
-                    f"more than {_MOST_MANIFESTS:,} manifests, or {_MOST_DOCUMENT_BYTES:,} bytes of them"
+                    f"more than {_MOST_MANIFESTS:,} manifests, or {_MOST_DOCUMENT_BYTES:,} bytes or "
+                    f"{_MOST_PARTS:,} objects of them"
                 )
                 return
             folder = _folder(child, taken)
@@ -126,6 +135,7 @@ class Listing:
         if digest not in self._documents:
             pinned = self.get(digest)
             self._document_bytes += len(pinned.content)
+            self._parts += parts_of(pinned.content)
             self._documents[digest] = pinned, parse_document(pinned.content)
         return self._documents[digest]
 

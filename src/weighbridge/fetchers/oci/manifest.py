@@ -37,6 +37,8 @@ ACCEPTED = ", ".join(
 EMPTY_JSON = b"{}"
 _LISTS = ("config", "layers", "blobs", "manifests", "subject")
 _MOST_INLINE = 1 << 20
+_MOST_PARTS = 50_000
+"""Of one document: what is small as text may be large in memory."""
 
 
 class Platform(msgspec.Struct, frozen=True):
@@ -131,12 +133,19 @@ def is_content(content: bytes, digest: str) -> bool:
     return DIGEST.fullmatch(digest) is not None and digest_of(content, digest[:6]) == digest
 
 
+def parts_of(content: bytes) -> int:
+    """Count the objects and lists of a document, or more: what it costs to hold it parsed."""
+    return content.count(b"{") + content.count(b"[")
+
+
 def parse_document(content: bytes) -> Document:
     """Read a manifest or an index.
 
     Raises:
         Malformed: it is none, or clients would read different things in it.
     """
+    if parts_of(content) > _MOST_PARTS:
+        raise Malformed(f"not a manifest: it has more than {_MOST_PARTS:,} objects and lists")
     try:
         document = msgspec.json.decode(content, type=Document)
         json = decode_json(content.decode("utf-8"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.bytesource.local import LocalFile
 from weighbridge.bytesource.memory import MemorySource
+from weighbridge.core.address import shown_address
 from weighbridge.core.artifact import ByteSource, Origin
 from weighbridge.errors import UsageError
 from weighbridge.fetchers.interface import Entry, Fetched, FetchSettings, Problem
@@ -88,7 +89,7 @@ def parse_ollama_target(target: str) -> OciReference:
     )
     if not is_spelt:
         raise UsageError(
-            f"can't read {target[:200]!r}: write ollama://name:tag, ollama://namespace/name:tag or "
+            f"can't read {_shown(target)!r}: write ollama://name:tag, ollama://namespace/name:tag or "
             "ollama://registry.example/namespace/name:tag"
         )
     return OciReference(
@@ -98,6 +99,12 @@ def parse_ollama_target(target: str) -> OciReference:
         digest=digest if at else None,
         is_plain_http=is_loopback(registry),
     )
+
+
+def _shown(target: str) -> str:
+    """Return a target for the words; what stands before an `@` and a `/` may be a password."""
+    is_digest = "/" not in target.rpartition("@")[2]
+    return (target if is_digest else shown_address(target))[:200]
 
 
 def _store() -> OllamaStore:
