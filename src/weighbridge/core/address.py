@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 HIDDEN: Final = "***"
 _SCHEME: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):/+")
@@ -51,3 +52,22 @@ def _without_values(query: str) -> str:
 def _without_value(part: str) -> str:
     name, equals, _ = part.partition("=")
     return f"{name}={HIDDEN}" if equals else HIDDEN
+
+
+def is_address(url: str) -> bool:
+    """True for http or https with a host that can be asked, and with nobody's name or password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return (
+        parts.scheme in ("http", "https")
+        and "@" not in parts.netloc
+        and port != 0
+        and bool(host)
+        and ".." not in host
+        and url.isascii()
+        and url.isprintable()
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from weighbridge.core.address import is_address
 from weighbridge.errors import UsageError
 from weighbridge.fetchers.huggingface_errors import HubErrors
 from weighbridge.fetchers.huggingface_session import HubHome, HubSession
@@ -13,7 +14,6 @@ from weighbridge.fetchers.huggingface_target import (
     parse_hub_target,
 )
 from weighbridge.fetchers.interface import Fetched, FetchSettings
-from weighbridge.fetchers.rest_listing import is_address
 
 
 class HuggingFaceFetcher:

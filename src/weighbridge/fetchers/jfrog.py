@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
-from weighbridge.core.address import shown_address
+from weighbridge.core.address import is_address, shown_address
 from weighbridge.errors import TargetUnavailable, UsageError
 from weighbridge.fetchers.huggingface_session import HubHome, HubSession
 from weighbridge.fetchers.huggingface_target import parse_hub_target
@@ -30,7 +30,6 @@ from weighbridge.fetchers.rest_listing import (
     RestSession,
     count_of,
     endpoint_of,
-    is_address,
 )
 
 _HUB: Final = "jfrog://"

@@ -178,7 +178,7 @@ def _secrets(given: str | None) -> Mapping[str, str]:
     Raises:
         UsageError: the file of their login can't be read.
     """
-    folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle")
+    folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or os.path.expanduser("~/.kaggle"))
     user, key = os.environ.get("KAGGLE_USERNAME"), os.environ.get("KAGGLE_KEY")
     if token := given or os.environ.get("KAGGLE_API_TOKEN"):
         return {"authorization": f"Bearer {token}"}

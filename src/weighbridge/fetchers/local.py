@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from weighbridge.bytesource.local import LocalFile
+from weighbridge.core.address import shown_address
 from weighbridge.core.artifact import ByteSource, Origin
 from weighbridge.errors import TargetNotFound, TargetUnavailable, UsageError
 from weighbridge.fetchers.glob_pattern import GlobPattern
@@ -67,7 +68,8 @@ def _resolve(target: str) -> tuple[Path, os.stat_result]:
                 f"there is no file or folder {target!r}. A loader takes such a path for a repository "
                 f"of the hub, whoever owns that name now; if you mean that one, write hf://{target}"
             ) from None
-        raise TargetNotFound(f"there is no file or folder {target!r}; check the spelling") from None
+        shown = shown_address(target)
+        raise TargetNotFound(f"there is no file or folder {shown!r}; check the spelling") from None
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise TargetNotFound(f"{target!r} is a symlink that leads back to itself") from None

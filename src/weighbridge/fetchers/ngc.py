@@ -235,7 +235,7 @@ def _key() -> str | None:
     for variable in ("NGC_API_KEY", "NGC_CLI_API_KEY"):
         if key := os.environ.get(variable):
             return key
-    file = Path(os.environ.get("NGC_CLI_HOME") or Path.home() / ".ngc") / "config"
+    file = Path(os.environ.get("NGC_CLI_HOME") or os.path.expanduser("~/.ngc")) / "config"
     stored = configparser.ConfigParser(interpolation=None)
     try:
         stored.read_string(file.read_text(encoding="utf-8"))

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import urlsplit
 
 from weighbridge.bytesource.refused import Refused
+from weighbridge.core.address import is_address
 from weighbridge.core.artifact import ByteSource, Origin
 from weighbridge.core.limits import MIB
 from weighbridge.core.version import VERSION
@@ -287,25 +287,6 @@ def endpoint_of(variable: str, default: str) -> str:
     if not is_address(endpoint):
         raise UsageError(f"{variable} is not an address such as {default}")
     return endpoint
-
-
-def is_address(url: str) -> bool:
-    """True for http or https with a host that can be asked, and with nobody's name or password."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    return (
-        parts.scheme in ("http", "https")
-        and "@" not in parts.netloc
-        and port != 0
-        and bool(host)
-        and ".." not in host
-        and url.isascii()
-        and url.isprintable()
-    )
 
 
 def named(text: str, count: range, example: str) -> list[str]:
