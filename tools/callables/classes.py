@@ -18,9 +18,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import moved
-from audit import Auditor
 from plans import PLANS, Plan
 from source_index import Module, SourceIndex
+
+from audit import Auditor
 
 # Classes whose instances run threads, files or other processes by their nature.
 _REFUSED_NAMES = re.compile(
