@@ -14,6 +14,7 @@ from weighbridge.core.address import shown_address
 from weighbridge.core.report import Report
 from weighbridge.core.version import VERSION
 from weighbridge.engine.judgement import scan_and_judge
+from weighbridge.engine.pool import Crew
 from weighbridge.engine.scan import ScanSettings
 from weighbridge.errors import TargetError
 from weighbridge.knowledge.signatures import Signatures
@@ -30,10 +31,10 @@ def run(
         UsageError: a target is spelt wrong, or an engine was asked for in a wrong way.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    with progress(sys.stderr) as watcher:
+    with progress(sys.stderr) as watcher, Crew(settings.jobs) as crew:
         fetch = replace(settings.fetch, on_wait=watcher.waiting)
         watched = replace(settings, progress=watcher.advance, fetch=fetch)
-        results = tuple(_result(target, watched, signatures, policy) for target in targets)
+        results = tuple(_result(target, watched, signatures, policy, crew=crew) for target in targets)
     return Run(
         tool_version=VERSION,
         signatures_version=signatures.version,
@@ -58,9 +59,11 @@ def told(report: Report, decision: Decision, signatures: Signatures) -> Run:
     )
 
 
-def _result(target: str, settings: ScanSettings, signatures: Signatures, policy: Policy) -> TargetResult:
+def _result(
+    target: str, settings: ScanSettings, signatures: Signatures, policy: Policy, *, crew: Crew
+) -> TargetResult:
     try:
-        report, decision = scan_and_judge(target, settings, policy, signatures.rules)
+        report, decision = scan_and_judge(target, settings, policy, signatures.rules, crew=crew)
     except TargetError as error:
         return Unreachable(target=shown_address(target), error=str(error))
     return scanned(report, decision, rules=signatures.rules, release=signatures.release)

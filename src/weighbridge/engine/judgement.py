@@ -8,6 +8,7 @@ from pathlib import Path
 
 from weighbridge.core.finding import Rule
 from weighbridge.core.report import Report
+from weighbridge.engine.pool import Crew
 from weighbridge.engine.scan import ScanSettings, scan_target
 from weighbridge.errors import UsageError
 from weighbridge.fetchers.glob_pattern import GlobPattern
@@ -17,9 +18,21 @@ _BLOCK_BYTES = 1 << 20
 
 
 def scan_and_judge(
-    target: str, settings: ScanSettings, policy: Policy, rules: Mapping[str, Rule]
+    target: str,
+    settings: ScanSettings,
+    policy: Policy,
+    rules: Mapping[str, Rule],
+    *,
+    crew: Crew | None = None,
 ) -> tuple[Report, Decision]:
     """Scan a target, with the trust that the policy asks for, and decide.
+
+    Args:
+        target: as the user typed it.
+        settings: how to scan; the policy's trust comes in addition.
+        policy: what to decide by.
+        rules: every rule that a finding may name.
+        crew: see `scan_target`.
 
     Raises:
         UsageError: the target is spelt wrong, or policy and command line trust different signers.
@@ -30,7 +43,7 @@ def scan_and_judge(
         raise UsageError(f"the policy and the options trust different signers of {target[:200]!r}")
     if trust.is_given:
         settings = replace(settings, trust=trust)
-    report = scan_target(target, settings)
+    report = scan_target(target, settings, crew=crew)
     return report, judge(report, policy, rules)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from weighbridge.core.address import shown_address
@@ -57,24 +57,32 @@ class ScanSettings:
     """Ask an index of packages for the names that a target's requirements name."""
 
 
-def scan_target(target: str, settings: ScanSettings) -> Report:
+def scan_target(target: str, settings: ScanSettings, *, crew: Crew | None = None) -> Report:
     """Scan one target, whatever it is, to the end.
+
+    Args:
+        target: as the user typed it.
+        settings: how to scan.
+        crew: workers that several scans share, one scan at a time; None for some of its own.
 
     Raises:
         UsageError: no fetcher takes such a target, or an engine was asked for in a wrong way.
         TargetError: the target can't be reached at all.
     """
     with closing(fetch(target, settings.fetch)) as fetched:
-        return scan_fetched(target, fetched, settings)
+        return scan_fetched(target, fetched, settings, crew=crew)
 
 
-def scan_fetched(target: str, fetched: Fetched, settings: ScanSettings) -> Report:
+def scan_fetched(
+    target: str, fetched: Fetched, settings: ScanSettings, *, crew: Crew | None = None
+) -> Report:
     """Scan a target that was reached already, and leave it open: the caller goes on to read it.
 
     Args:
         target: as the user typed it, for the report.
         fetched: its items are consumed.
         settings: how to scan.
+        crew: see `scan_target`.
 
     Raises:
         UsageError: an engine was asked for in a wrong way.
@@ -86,15 +94,15 @@ def scan_fetched(target: str, fetched: Fetched, settings: ScanSettings) -> Repor
     with closing(Shelf()) as shelf, _base_of(settings) as base:
         fetched = replace(fetched, items=shelf.stocked(fetched.items))
         collected = _Collected(settings.progress, fetched.count)
-        with Crew(settings.jobs) as crew:
-            crew.run(
+        with nullcontext(crew) if crew is not None else Crew(settings.jobs) as workers:
+            workers.run(
                 _tasks(fetched, settings.limits, collected, panel),
                 emit=collected.add,
                 finished=lambda task: collected.finish(task.job.name),
                 aside=panel.aside,
             )
             if collected.is_repository or base is not None or settings.trust.is_given:
-                crew.judge(_whole(target, fetched, base, collected, settings), collected.add)
+                workers.judge(_whole(target, fetched, base, collected, settings), collected.add)
             if settings.online:
                 from weighbridge.engine.package_index import look_up
 

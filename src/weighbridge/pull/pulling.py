@@ -17,6 +17,7 @@ from weighbridge.core.address import shown_address
 from weighbridge.core.finding import Finding
 from weighbridge.core.report import Report, Verdict
 from weighbridge.core.version import VERSION
+from weighbridge.engine.pool import Crew
 from weighbridge.engine.scan import ScanSettings, scan_fetched
 from weighbridge.errors import (
     DestinationError,
@@ -102,17 +103,20 @@ def pull(request: PullRequest, signatures: Signatures) -> Pulled:
     """
     request.destination.check(request.target)
     request = replace(request, scan=trusting(request.scan, request.policy, request.target))
-    with closing(fetch(request.target, request.scan.fetch)) as fetched:
-        return _Pull(request, signatures, fetched).pulled()
+    with closing(fetch(request.target, request.scan.fetch)) as fetched, Crew(request.scan.jobs) as crew:
+        return _Pull(request, signatures, fetched, crew=crew).pulled()
 
 
 class _Pull:
     """One pull: what its steps share."""
 
-    def __init__(self, request: PullRequest, signatures: Signatures, fetched: Fetched) -> None:
+    def __init__(
+        self, request: PullRequest, signatures: Signatures, fetched: Fetched, *, crew: Crew
+    ) -> None:
         self._request = request
         self._signatures = signatures
         self._fetched = fetched
+        self._crew = crew
         self._split: Split = request.selection.split(fetched.items)
         self._witness = Witness()
 
@@ -143,7 +147,7 @@ class _Pull:
         split = self._split
         number = len(split.wanted) + len(split.beside) + len(split.problems)
         seen = replace(self._fetched, items=iter(tuple(items)), count=number)
-        return scan_fetched(self._request.target, seen, self._request.scan)
+        return scan_fetched(self._request.target, seen, self._request.scan, crew=self._crew)
 
     def _judge(
         self,
