@@ -122,7 +122,13 @@ def test_a_missing_store_is_said(folder: Path) -> None:
 def test_an_interrupt_ends_in_words_and_the_next_run_goes_on(folder: Path, sign: signal.Signals) -> None:
     many = write(folder / "many", {f"m{n:03}/x.pkl": EVIL + b"%d" % n for n in range(300)})
     store = folder / "audit.db"
-    audit = subprocess.Popen(command(store, many), env=environment(), stderr=subprocess.PIPE, text=True)
+    # A job in the background of a script ignores SIGINT, and so would all that it starts.
+    audit = subprocess.Popen(
+        ["env", "--default-signal=INT", *command(store, many)],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while audit.poll() is None and _done(store) < 20:
         time.sleep(0.01)
     audit.send_signal(sign)

@@ -21,14 +21,18 @@ class Connected:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written in the block is there at its end, or nothing is."""
-        self.db.execute("BEGIN IMMEDIATE")
+        """All that is written in the block is there at its end, or nothing is.
+
+        An interrupt may come at any moment, also right behind the first or the last statement.
+        """
         try:
+            self.db.execute("BEGIN IMMEDIATE")
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     def one(self, statement: str, *values: str) -> object:
         """Return the first value of the first row."""
