@@ -14,6 +14,7 @@ from weighbridge.core.limits import Limits
 from weighbridge.core.package_name import PackageName
 from weighbridge.core.reference import Reference
 from weighbridge.core.report import Coverage, Report, ScannedFile
+from weighbridge.core.repository import WHOLE
 from weighbridge.core.stated_licence import StatedLicence
 from weighbridge.core.trust import NOBODY, Trust
 from weighbridge.engine.panel import Panel, Silence
@@ -31,6 +32,7 @@ _FILE_S = 0.01
 """What each file of a target adds to the time for judging all of them together."""
 _MOST_PACKAGES = 20_000
 _MOST_LICENCES = 20_000
+_MORE_LICENCES = f"one behind the first {_MOST_LICENCES:,}"
 
 Progress = Callable[[int, int, str], None]
 """Called with (artifacts finished, how many there are or are known, name of the last one)."""
@@ -228,6 +230,9 @@ class _Collected:
             case StatedLicence():
                 if len(self.licences) < _MOST_LICENCES:
                     self.licences.setdefault(event)
+                else:
+                    # Told as one that no policy allows: what is not kept must not pass for allowed.
+                    self.licences.setdefault(StatedLicence(path=(WHOLE,), licence=_MORE_LICENCES))
             case PackageName():
                 if len(self.packages) < _MOST_PACKAGES:
                     self.packages.setdefault((event.path, event.name, event.is_told), event)

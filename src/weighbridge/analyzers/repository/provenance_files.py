@@ -117,6 +117,10 @@ def _card(view: RepositoryView, folder: str) -> Mapping[str, Json]:
 def _stated(view: RepositoryView, folder: str, card: Mapping[str, Json]) -> Iterator[StatedLicence]:
     """What the card says, and which licence the text beside it is."""
     said = card.get("license")
+    if isinstance(said, list) and len(said) > _MOST_WORDS:
+        # No policy allows this one: what is not told must not pass for allowed.
+        path = (posixpath.join(folder, "README.md"),)
+        yield StatedLicence(path=path, licence=f"one of {len(said):,} in a list")
     for word in said[:_MOST_WORDS] if isinstance(said, list) else (said,):
         name = card.get("license_name") if word == "other" else word
         if isinstance(name, str) and name.strip():
